@@ -1,0 +1,167 @@
+"""Input checks shared by the package: every failure is a ``ValueError`` that names the argument and the value.
+
+Two kinds of check are kept apart. Shapes, dtypes and counts are always looked at. Values inside a tensor (label range,
+NaN, infinity) are looked at when the tensor lives on the CPU; on any other device only when the caller asks with
+``check_values=True``, because reading a value there waits for the device.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+
+HALF = (torch.float16, torch.bfloat16)
+INTEGERS = (torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8)
+
+
+def describe(value: Any) -> str:
+    """Short text for a value in a message: shape and dtype for tensors and arrays, a clipped ``repr`` otherwise."""
+    if isinstance(value, torch.Tensor | np.ndarray) and value.ndim > 0:
+        kind = "tensor" if isinstance(value, torch.Tensor) else "array"
+        return f"{kind} of shape {tuple(value.shape)} and dtype {str(value.dtype).removeprefix('torch.')}"
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "..."
+
+
+def fail(name: str, requirement: str, value: Any) -> NoReturn:
+    """Raise the ``ValueError`` all checks raise: ``<name> must be <requirement>, got <value>``."""
+    raise ValueError(f"{name} must be {requirement}, got {value if isinstance(value, str) else describe(value)}")
+
+
+def check_choice(value: Any, name: str, choices: Sequence[Any]) -> Any:
+    """Return ``value`` if it is one of ``choices``."""
+    if not any(value is choice or (isinstance(value, str) and value == choice) for choice in choices):
+        fail(name, "one of " + ", ".join(map(repr, choices)), repr(value))
+    return value
+
+
+def check_integer(value: Any, name: str, minimum: int) -> int:
+    """Return ``value`` as an ``int`` if it is a whole number of at least ``minimum`` (``True`` is not a number)."""
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | np.integer) or value < minimum:
+        fail(name, f"an integer >= {minimum}", repr(value))
+    return int(value)
+
+
+def check_number(value: Any, name: str, low: float, high: float = math.inf, *, ends: str = "[]") -> float:
+    """Return ``value`` as a ``float`` if it is finite and inside the interval ``low``..``high``.
+
+    Args:
+        value: What the caller gave.
+        name: Name of the argument, for the message.
+        low: Lower end.
+        high: Upper end.
+        ends: Which ends belong to the interval: ``"[]"``, ``"(]"``, ``"[)"`` or ``"()"``.
+    """
+    shown = f"a finite number in {ends[0]}{low:g}, {high:g}{ends[1] if math.isfinite(high) else ')'}"
+    if isinstance(value, bool | np.bool_) or not isinstance(value, int | float | np.integer | np.floating):
+        fail(name, shown, repr(value))
+    number = float(value)
+    above = number > low or (ends[0] == "[" and number == low)
+    below = number < high or (ends[1] == "]" and number == high)
+    if not (math.isfinite(number) and above and below):
+        fail(name, shown, repr(value))
+    return number
+
+
+def to_array(value: Any, name: str) -> np.ndarray:
+    """NumPy copy or view of an array, a list or a tensor on any device (half-precision tensors become float32)."""
+    if isinstance(value, torch.Tensor):
+        value = value.detach().cpu()
+        return (value.float() if value.dtype in HALF else value).numpy()
+    try:
+        return np.asarray(value)
+    except ValueError:
+        fail(name, "rectangular", value)
+
+
+def check_label_array(labels: Any, name: str, *, n_classes: int | None = None) -> np.ndarray:
+    """Return labels (array, list or tensor) as a non-empty ``np.int64`` array of shape (N,), each in 0..n_classes-1."""
+    array = to_array(labels, name)
+    if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
+        fail(name, "a non-empty one-dimensional sequence of integers", array)
+    worst = array.min() if array.min() < 0 else array.max()
+    if worst < 0 or (n_classes is not None and worst >= n_classes):
+        span = ">= 0" if n_classes is None else f"in 0..{n_classes - 1}"
+        fail(name, span, f"{int(worst)} at position {int(np.flatnonzero(array == worst)[0])}")
+    return array.astype(np.int64)
+
+
+def check_counts(class_counts: Any, name: str = "class_counts", *, minimum: int = 1) -> np.ndarray:
+    """Return the number of training images per class as an ``np.int64`` array of shape (C,).
+
+    Args:
+        class_counts: Integer array, list or tensor of shape (C,).
+        name: Name of the argument, for the message.
+        minimum: Smallest count allowed: 1 where a prior is made of the counts, 0 where none is.
+
+    Raises:
+        ValueError: If it is empty, not one-dimensional, not of an integer dtype, or a class has fewer images.
+    """
+    counts = to_array(class_counts, name)
+    if counts.ndim != 1 or counts.size == 0 or counts.dtype.kind not in "iu":
+        fail(name, "a non-empty one-dimensional sequence of integers", counts)
+    if counts.min() < minimum:
+        worst = int(counts.argmin())
+        fail(name, f">= {minimum} for every class", f"{int(counts[worst])} for class {worst}")
+    return counts.astype(np.int64)
+
+
+def reads_values(tensor: torch.Tensor, check_values: bool) -> bool:
+    """Whether the values of ``tensor`` may be looked at: always on the CPU, elsewhere only if asked for."""
+    return check_values or tensor.device.type == "cpu"
+
+
+def check_features(x: Any, name: str, *, width: int | None = None, check_values: bool = False) -> torch.Tensor:
+    """Return ``x`` if it is a non-empty, finite, floating-point tensor of shape (N, D).
+
+    Args:
+        x: Embeddings, features or logits.
+        name: Name of the argument, for the message.
+        width: D, where it is fixed by something else.
+        check_values: Look for NaN and infinity off the CPU too.
+    """
+    if not isinstance(x, torch.Tensor) or not x.is_floating_point():
+        fail(name, "a floating-point tensor", x)
+    if x.ndim != 2 or x.numel() == 0:
+        fail(name, "of shape (N, D) and not empty", x)
+    if width is not None and x.shape[1] != width:
+        fail(name, f"of shape (N, {width})", x)
+    if reads_values(x, check_values) and not bool(torch.isfinite(x).all()):
+        row = int((~torch.isfinite(x)).any(dim=1).nonzero()[0])
+        fail(name, "finite", f"NaN or infinity in row {row}")
+    return x
+
+
+def check_targets(
+    targets: Any, name: str, length: int, *, n_classes: int | None = None, check_values: bool = False
+) -> torch.Tensor:
+    """Return ``targets`` as an int64 tensor of shape (length,) whose values lie in 0..n_classes-1 (or are >= 0)."""
+    if not isinstance(targets, torch.Tensor) or targets.dtype not in INTEGERS:
+        fail(name, "an integer tensor", targets)
+    if targets.shape != (length,):
+        fail(name, f"of shape ({length},)", targets)
+    if reads_values(targets, check_values):
+        wrong = targets < 0
+        if n_classes is not None:
+            wrong = wrong | (targets >= n_classes)
+        if bool(wrong.any()):
+            at = int(wrong.nonzero()[0])
+            span = ">= 0" if n_classes is None else f"in 0..{n_classes - 1}"
+            fail(name, span, f"{int(targets[at])} at position {at}")
+    return targets.long()
+
+
+def check_temperature(temperature: Any, *, check_values: bool = False) -> float | torch.Tensor:
+    """Return a positive temperature: a number, or a floating-point tensor with one element (made zero-dimensional)."""
+    if not isinstance(temperature, torch.Tensor):
+        return check_number(temperature, "temperature", 0.0, ends="()")
+    if temperature.numel() != 1 or not temperature.is_floating_point():
+        fail("temperature", "a positive number or a floating-point tensor with one element", temperature)
+    scalar = temperature.reshape(())
+    if reads_values(scalar, check_values) and not 0 < float(scalar.detach()) < math.inf:
+        fail("temperature", "positive and finite", repr(float(scalar.detach())))
+    return scalar

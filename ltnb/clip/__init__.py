@@ -1,0 +1,18 @@
+"""CLIP models as encoders: loading, image and text features with a cache, zero-shot weights."""
+
+from ltnb.clip.backbone import Backbone
+from ltnb.clip.batches import ImageSource
+from ltnb.clip.features import Features, extract_features
+from ltnb.clip.loading import load, parse_backbone
+from ltnb.clip.zero_shot import TEMPLATES, zero_shot_weights
+
+__all__ = [
+    "TEMPLATES",
+    "Backbone",
+    "Features",
+    "ImageSource",
+    "extract_features",
+    "load",
+    "parse_backbone",
+    "zero_shot_weights",
+]

@@ -1,0 +1,254 @@
+"""`Backbone`: one CLIP with its tokenizer, its preprocessing and its precision."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from ltnb._checks import fail
+from ltnb.clip import image_tower, text_tower
+from ltnb.clip.hashing import state_hash
+from ltnb.clip.precision import autocast
+from ltnb.clip.preprocess import Preprocess
+from ltnb.clip.vocabulary import SeenWords
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+LAYERS = ("embedding", "pooled", "tokens")
+
+
+class Backbone(nn.Module):
+    """A CLIP whose outputs are float32 and differentiable; made by `ltnb.clip.load`.
+
+    Weights are float32. Inside ``encode_*`` matrix products run in `precision` through ``torch.autocast``, whatever
+    autocast is around, so that a training loop needs no setting of its own.
+
+    Attributes:
+        model: the open_clip model; ``model.visual`` is the image tower.
+        tokenizer: its tokenizer: list of B str → int64 (B, context length).
+        name: architecture.
+        pretrained: tag, file name, ``shipped`` or ``random:<seed>``.
+        precision: ``fp32``, ``bf16`` or ``fp16``.
+        quick_gelu: whether the towers use QuickGELU.
+        metadata: what a mini model's weight file says about its training; else empty.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        tokenizer: Any,
+        preprocess: Preprocess,
+        *,
+        name: str,
+        pretrained: str,
+        precision: str,
+        quick_gelu: bool,
+        vocabulary: Tensor | None = None,
+        metadata: dict[str, Any] | None = None,
+        frozen_vocabulary: bool = False,
+    ) -> None:
+        super().__init__()
+        self.model: Any = model
+        self.tokenizer = tokenizer
+        self.name = name
+        self.pretrained = pretrained
+        self.precision = precision
+        self.quick_gelu = quick_gelu
+        self.metadata = metadata or {}
+        self._preprocess = preprocess
+        self._frozen_vocabulary = frozen_vocabulary
+        self._vocabulary = None if vocabulary is None else SeenWords(tokenizer, vocabulary)
+        self._warned: set[str] = set()
+
+    # What it is ------------------------------------------------------------------------------------------------------
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        device: torch.device = self.model.logit_scale.device
+        return device
+
+    @property
+    def image_size(self) -> int:
+        """Side of the square that the image tower reads, in pixels (the height, if it is no square)."""
+        return self._preprocess.size[0]
+
+    @property
+    def embed_dim(self) -> int:
+        """Width D of the joint embedding."""
+        if hasattr(self.model.visual, "output_dim"):
+            return int(self.model.visual.output_dim)
+        with torch.no_grad():
+            return int(self.encode_images(torch.zeros(1, 3, *self._preprocess.size)).shape[-1])
+
+    @property
+    def logit_scale(self) -> float:
+        """The exponential of the learned parameter: what CLIP multiplies cosines with (100 for OpenAI's models)."""
+        return float(self.model.logit_scale.detach().exp())
+
+    @property
+    def weights_hash(self) -> str:
+        """SHA-256 over all weights as they are now."""
+        return state_hash(self.model)
+
+    @property
+    def image_weights_hash(self) -> str:
+        """SHA-256 over the image tower's weights as they are now: image features depend on no other weights."""
+        return state_hash(self.model.visual)
+
+    @property
+    def preprocessor(self) -> Preprocess:
+        """The preprocessing without the model, for worker processes."""
+        return self._preprocess
+
+    # Encoding --------------------------------------------------------------------------------------------------------
+
+    def preprocess(self, image: Image | Tensor) -> Tensor:
+        """Resizes, crops and normalises; see `Preprocess`.
+
+        Args:
+            image: a PIL picture, or uint8 (3, H, W) or (B, 3, H, W).
+
+        Returns:
+            float32 (3, h, w) or (B, 3, h, w).
+        """
+        return self._preprocess(image)
+
+    def encode_images(self, batch: Tensor, *, normalize: bool = True) -> Tensor:
+        """Embeds preprocessed images.
+
+        Args:
+            batch: float (B, 3, h, w) from `preprocess`; moved to the model's device.
+            normalize: divide each row by its norm. BALLAD's adapter needs False.
+
+        Returns:
+            float32 (B, D), differentiable.
+        """
+        return self._image_features(batch, "embedding", normalize)
+
+    def encode_tokens(self, batch: Tensor) -> Tensor:
+        """All tokens of the last stage of the image tower, class token first; see `image_tower.tokens`.
+
+        Args:
+            batch: float (B, 3, h, w) from `preprocess`.
+
+        Returns:
+            float32 (B, T, W), differentiable.
+        """
+        return self._image_features(batch, "tokens", False)
+
+    def encode_pooled(self, batch: Tensor) -> Tensor:
+        """The pooled feature before the projection; see `image_tower.pooled`.
+
+        Args:
+            batch: float (B, 3, h, w) from `preprocess`.
+
+        Returns:
+            float32 (B, W), differentiable.
+        """
+        return self._image_features(batch, "pooled", False)
+
+    def _image_features(self, batch: Tensor, layer: str, normalize: bool) -> Tensor:
+        if not isinstance(batch, Tensor) or not batch.is_floating_point() or batch.ndim != 4 or batch.shape[1] != 3:
+            fail("batch", "a float tensor (B, 3, h, w) from preprocess", batch)
+        batch = batch.to(self.device)
+        with autocast(self.precision, self.device):
+            if layer == "embedding":
+                features = self.model.encode_image(batch)
+            else:
+                features = (image_tower.tokens if layer == "tokens" else image_tower.pooled)(self.model.visual, batch)
+        features = features.float()
+        return functional.normalize(features, dim=-1) if normalize else features
+
+    def encode_texts(self, texts: Sequence[str], *, normalize: bool = True) -> Tensor:
+        """Embeds texts. What is longer than the tokenizer's context is cut, as open_clip does.
+
+        A mini model warns, once a word, about words that never occurred in its pre-training: their embeddings are
+        noise.
+
+        Args:
+            texts: B strings.
+            normalize: divide each row by its norm.
+
+        Returns:
+            float32 (B, D), differentiable.
+        """
+        if isinstance(texts, str) or len(texts) == 0 or not all(isinstance(text, str) for text in texts):
+            fail("texts", "a non-empty list of str", texts)
+        fresh = [word for word in self.unknown_words(texts) if word not in self._warned]
+        if fresh:
+            self._warned.update(fresh)
+            warnings.warn(
+                f"{self.name} never saw these words in pre-training, their embeddings are noise: {', '.join(fresh)}",
+                UserWarning,
+                stacklevel=2,
+            )
+        tokens = self.tokenizer(list(texts)).to(self.device)
+        with autocast(self.precision, self.device):
+            features = text_tower.encode_text(self.model, tokens)
+        features = features.float()
+        return functional.normalize(features, dim=-1) if normalize else features
+
+    def unknown_words(self, texts: Sequence[str]) -> list[str]:
+        """Words of `texts` with a token that never occurred in a mini model's pre-training, each once, in order.
+
+        Empty for models whose vocabulary is not known (all others).
+        """
+        return [] if self._vocabulary is None else self._vocabulary.unknown(texts)
+
+    # Training --------------------------------------------------------------------------------------------------------
+
+    def tower_parameters(self, tower: Literal["image", "text"]) -> dict[str, nn.Parameter]:
+        """Parameters of one tower by their name in `model`; the logit scale and bias belong to neither."""
+        if tower not in ("image", "text"):
+            fail("tower", "'image' or 'text'", repr(tower))
+        return {
+            name: parameter
+            for name, parameter in self.model.named_parameters()
+            if not name.startswith("logit_") and name.startswith("visual.") == (tower == "image")
+        }
+
+    def set_trainable(self, *, image: bool, text: bool, logit_scale: bool = False) -> None:
+        """Chooses what training changes.
+
+        Args:
+            image: the image tower.
+            text: the text tower. A mini model's token embedding stays frozen: its gradient would cost more than the
+                rest of a step, and rows unseen in pre-training would be all that it moves for.
+            logit_scale: the temperature.
+        """
+        for parameter in self.tower_parameters("image").values():
+            parameter.requires_grad_(image)
+        for name, parameter in self.tower_parameters("text").items():
+            frozen = self._frozen_vocabulary and name.endswith("token_embedding.weight")
+            parameter.requires_grad_(text and not frozen)
+        self.model.logit_scale.requires_grad_(logit_scale)
+
+    def copy_tower(self, source: Backbone, tower: Literal["image", "text"]) -> None:
+        """Takes over one tower's weights (and running statistics) from another Backbone of the same architecture.
+
+        BALLAD's Table 4, random against pre-trained towers, is made of it.
+        """
+        chosen = self.tower_parameters(tower).keys() | {
+            name for name, _ in self.model.named_buffers() if name.startswith("visual.") == (tower == "image")
+        }
+        state = {name: value for name, value in source.model.state_dict().items() if name in chosen}
+        own = self.model.state_dict()
+        wrong = [name for name in chosen & own.keys() if name not in state or state[name].shape != own[name].shape]
+        if wrong:
+            fail(
+                "source",
+                f"of the same architecture as {self.name!r}",
+                f"{source.name!r} (first difference: {min(wrong)})",
+            )
+        self.model.load_state_dict(state, strict=False)
+
+    def extra_repr(self) -> str:
+        """The facts that identify the model, on one line."""
+        return f"{self.name}:{self.pretrained}, {self.precision}, quick_gelu={self.quick_gelu}, {self.image_size} px"

@@ -1,0 +1,205 @@
+"""Features of a whole dataset, computed once: `extract_features` and its keyed cache."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ltnb._checks import check_choice, check_integer, fail
+from ltnb.clip.backbone import LAYERS, Backbone
+from ltnb.clip.batches import describe_dataset, read_batch
+from ltnb.clip.feature_cache import CacheEntry
+from ltnb.clip.preprocess import Preprocess
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of a dataset, in its order.
+
+    Attributes:
+        x: float32 (N, D), or (N, T, W) for tokens; on the CPU, memory-mapped when it comes from a cache.
+        y: int64 (N,).
+    """
+
+    x: Tensor
+    y: Tensor
+
+    def __len__(self) -> int:
+        return len(self.y)
+
+
+def extract_features(
+    backbone: Backbone,
+    dataset: Any,
+    *,
+    layer: str = "embedding",
+    normalize: bool = False,
+    batch_size: int = 256,
+    cache_dir: str | os.PathLike[str] | None = None,
+    num_workers: int = 0,
+    progress: bool | None = None,
+) -> Features:
+    """Runs a frozen image tower over a dataset.
+
+    With a cache folder, features are kept under a key made of the image tower's weights (as they are now),
+    architecture, GELU kind, precision, preprocessing, layer, normalisation, dataset fingerprint and count; whatever
+    changes one of these makes new features, and a damaged entry is made again.
+
+    Args:
+        backbone: used in evaluation mode and without gradients, then left as it was. Tensors made here can be trained
+            on.
+        dataset: map-style, ``dataset[i]`` → (picture, int label); with ``images(indices)`` read in bulk.
+        layer: ``embedding`` (joint space), ``pooled`` (before the projection) or ``tokens`` (all of them, class token
+            first).
+        normalize: divide each feature by its norm.
+        batch_size: images a step.
+        cache_dir: folder of the cache; None computes anew. A dataset whose ``fingerprint`` is None is never cached.
+        num_workers: processes that read pictures; 0 reads them here.
+        progress: progress bar on stderr; None shows one on a terminal only.
+
+    Returns:
+        `Features`.
+
+    Raises:
+        ValueError: an unknown layer, an empty dataset, an unreadable picture, features that are not finite.
+    """
+    check_choice(layer, "layer", LAYERS)
+    check_integer(batch_size, "batch_size", 1)
+    check_integer(num_workers, "num_workers", 0)
+    if len(dataset) == 0:
+        fail("dataset", "not empty", describe_dataset(dataset))
+    fingerprint = getattr(dataset, "fingerprint", None)
+    entry = None
+    if cache_dir is not None and fingerprint is not None:
+        entry = CacheEntry(
+            Path(cache_dir),
+            {
+                "weights": backbone.image_weights_hash,
+                "model": backbone.name,
+                "quick_gelu": backbone.quick_gelu,
+                "precision": backbone.precision,
+                "preprocess": backbone.preprocessor.key,
+                "layer": layer,
+                "normalize": bool(normalize),
+                "dataset": str(fingerprint),
+                "count": len(dataset),
+            },
+        )
+        cached = entry.read()
+        if cached is not None:
+            return Features(torch.from_numpy(cached[0]), torch.from_numpy(cached[1]))
+
+    batches = _with_progress(
+        _batches(dataset, backbone.preprocessor, batch_size, num_workers),
+        len(dataset),
+        progress,
+        f"{backbone.name} {layer}",
+    )
+    with entry.writing() if entry else nullcontext() as folder:
+        x, y = _run(backbone, dataset, batches, layer, normalize, _allocator(folder))
+        if isinstance(x, np.memmap):
+            x.flush()
+            np.save(folder / "y.npy", y)  # type: ignore[operator]
+    if entry is not None:
+        cached = entry.read()
+        if cached is not None:
+            x, y = cached
+    return Features(torch.from_numpy(x), torch.from_numpy(y))
+
+
+def _allocator(folder: Path | None) -> Callable[[tuple[int, ...]], np.ndarray]:
+    """Arrays in memory, or on disk so that tokens of many images need no memory."""
+    if folder is None:
+        return lambda shape: np.empty(shape, dtype=np.float32)
+    return lambda shape: np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=np.float32, shape=shape)
+
+
+@torch.no_grad()
+def _run(
+    backbone: Backbone,
+    dataset: Any,
+    batches: Iterator[tuple[Tensor, Tensor]],
+    layer: str,
+    normalize: bool,
+    allocate: Callable[[tuple[int, ...]], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    encode = {
+        "embedding": lambda images: backbone.encode_images(images, normalize=False),
+        "pooled": backbone.encode_pooled,
+        "tokens": backbone.encode_tokens,
+    }[layer]
+    x, y, done = None, np.empty(len(dataset), dtype=np.int64), 0
+    training = backbone.training
+    backbone.eval()
+    try:
+        for images, labels in batches:
+            features = encode(images)
+            if normalize:
+                features = functional.normalize(features, dim=-1)
+            if not bool(torch.isfinite(features).all()):
+                row = int((~torch.isfinite(features)).flatten(1).any(dim=1).nonzero()[0])
+                raise ValueError(
+                    f"dataset {describe_dataset(dataset)}: layer {layer!r} of {backbone.name} has NaN or infinity "
+                    f"at image {done + row}"
+                )
+            if x is None:
+                x = allocate((len(dataset), *features.shape[1:]))
+            x[done : done + len(labels)] = features.cpu().numpy()
+            y[done : done + len(labels)] = labels.numpy()
+            done += len(labels)
+    finally:
+        backbone.train(training)
+    if x is None or done != len(dataset):
+        fail("dataset", f"as long as it says, {len(dataset)}", f"{done} images")
+    return x, y
+
+
+class _Reader(torch.utils.data.Dataset):
+    """Reads one batch an index: what a worker process needs, without the model."""
+
+    def __init__(self, dataset: Any, preprocess: Preprocess, batch_size: int) -> None:
+        self.dataset, self.preprocess, self.batch_size = dataset, preprocess, batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self.dataset) // self.batch_size)
+
+    def __getitem__(self, batch: int) -> tuple[Tensor, Tensor]:
+        start = batch * self.batch_size
+        return read_batch(self.dataset, self.preprocess, range(start, min(start + self.batch_size, len(self.dataset))))
+
+
+def _batches(
+    dataset: Any, preprocess: Preprocess, batch_size: int, num_workers: int
+) -> Iterator[tuple[Tensor, Tensor]]:
+    reader = _Reader(dataset, preprocess, batch_size)
+    if num_workers == 0:
+        return (reader[i] for i in range(len(reader)))
+    loader = torch.utils.data.DataLoader(
+        reader, batch_size=None, num_workers=num_workers, generator=torch.Generator().manual_seed(0)
+    )
+    return iter(loader)
+
+
+def _with_progress(
+    batches: Iterator[tuple[Tensor, Tensor]], total: int, progress: bool | None, description: str
+) -> Iterator[tuple[Tensor, Tensor]]:
+    shown = sys.stderr.isatty() if progress is None else progress
+    if not shown:
+        yield from batches
+        return
+    from tqdm import tqdm
+
+    with tqdm(total=total, desc=description, unit="image", file=sys.stderr) as bar:
+        for images, labels in batches:
+            yield images, labels
+            bar.update(len(labels))

@@ -1,0 +1,64 @@
+"""Zero-shot classification: class weights made of prompts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ltnb._checks import fail
+
+if TYPE_CHECKING:
+    from ltnb.clip.backbone import Backbone
+
+TEMPLATES: dict[str, tuple[str, ...]] = {
+    "single": ("a photo of a {}.",),
+    "ballad": (
+        "itap of a {}.",
+        "a bad photo of the {}.",
+        "a origami {}.",
+        "a photo of the large {}.",
+        "a {} in the video game.",
+        "art of the {}.",
+        "a photo of the small {}.",
+    ),
+}
+"""Prompt templates. ``single``: BALLAD's choice; ``ballad``: the seven of its appendix C, which do not contain it."""
+
+_CHUNK = 256
+
+
+@torch.no_grad()
+def zero_shot_weights(backbone: Backbone, class_names: Sequence[str], templates: str | Sequence[str]) -> Tensor:
+    """Weights of CLIP's zero-shot classifier: per class the mean of its normalised prompt embeddings, normalised again.
+
+    Names are put in as they are: "a photo of a owl." keeps its article, as in CLIP's own prompts.
+
+    Args:
+        backbone: gives the text embeddings.
+        class_names: C names.
+        templates: one or several strings, each with one ``{}`` where the name goes.
+
+    Returns:
+        float32 (C, D) with rows of norm 1, on the backbone's device, without a gradient.
+    """
+    chosen = (templates,) if isinstance(templates, str) else tuple(templates)
+    if isinstance(class_names, str) or len(class_names) == 0:
+        fail("class_names", "a non-empty list of str", class_names)
+    for template in chosen:
+        if template.count("{}") != 1:
+            fail("templates", "strings with one {} for the class name", repr(template))
+    if not chosen:
+        fail("templates", "not empty", templates)
+    prompts = [template.replace("{}", name) for name in class_names for template in chosen]
+    training = backbone.training
+    backbone.eval()
+    try:
+        parts = [backbone.encode_texts(prompts[i : i + _CHUNK]) for i in range(0, len(prompts), _CHUNK)]
+    finally:
+        backbone.train(training)
+    embeddings = torch.cat(parts).view(len(class_names), len(chosen), -1)
+    return functional.normalize(embeddings.mean(dim=1), dim=-1)

@@ -1,0 +1,119 @@
+"""Accuracy as long-tailed papers report it: overall, over many / medium / few classes, and macro averages."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ltnb._checks import check_counts, check_label_array, fail, to_array
+from ltnb.data.longtail import shot_groups
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Report:
+    """Result of :func:`evaluate`; all numbers are percent.
+
+    Attributes:
+        overall: Share of images classified correctly.
+        many: Mean recall of the many-shot classes that occur in the targets; ``None`` when none does.
+        medium: The same for medium-shot classes.
+        few: The same for few-shot classes.
+        precision: Macro precision over the classes that occur in the targets or the predictions.
+        recall: Macro recall over the same classes.
+        f1: Macro F1 over the same classes.
+        per_class: ``np.float64`` array of shape (C,), recall of each class, NaN where it has no test image.
+        convention: Bounds of the groups, ``"strict"`` or ``"inclusive"``.
+    """
+
+    overall: float
+    many: float | None
+    medium: float | None
+    few: float | None
+    precision: float
+    recall: float
+    f1: float
+    per_class: np.ndarray
+    convention: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Everything as plain Python values, ready for JSON; classes without test images are ``None``."""
+        values = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        values["per_class"] = [None if np.isnan(value) else float(value) for value in self.per_class]
+        return values
+
+    def __repr__(self) -> str:
+        def cell(name: str) -> str:
+            value = getattr(self, name)
+            return f"{name} " + ("none" if value is None else f"{value:.2f}")
+
+        groups = " ".join(map(cell, ("many", "medium", "few")))
+        macro = " ".join(map(cell, ("precision", "recall", "f1")))
+        return f"Report({cell('overall')} | {groups} | {macro} | {self.convention}, {len(self.per_class)} classes)"
+
+
+def evaluate(predictions: Any, targets: Any, class_counts: Any, convention: str = "strict") -> Report:
+    """Compare predictions with the true classes.
+
+    Group accuracies average over the classes of the group, as most papers do; on a balanced test set that equals the
+    average over images (VL-LTR's way). Precision, recall and F1 are scikit-learn's ``average="macro"`` with
+    ``zero_division=0``: over all classes that occur in the targets or the predictions, 0 where a ratio is 0/0.
+
+    Args:
+        predictions: Predicted classes, integers of shape (N,), or scores of shape (N, C), whose largest entry per row
+            is taken (the first of equals). Array, list or tensor, on any device.
+        targets: True classes, integers of shape (N,).
+        class_counts: Training images per class, shape (C,); it sets the groups and C. Zero is allowed.
+        convention: ``"strict"`` or ``"inclusive"``, see :func:`ltnb.data.shot_groups`.
+
+    Returns:
+        A :class:`Report`, in percent.
+
+    Raises:
+        ValueError: If a shape, dtype or value (label range, NaN, infinity) is not as described.
+    """
+    counts = check_counts(class_counts, minimum=0)
+    n_classes = len(counts)
+    groups = shot_groups(counts, convention)
+    true = check_label_array(targets, "targets", n_classes=n_classes)
+    predicted = _predicted_labels(predictions, len(true), n_classes)
+
+    support = np.bincount(true, minlength=n_classes)
+    claimed = np.bincount(predicted, minlength=n_classes)
+    hits = np.bincount(true[true == predicted], minlength=n_classes)
+    seen = support > 0
+    involved = seen | (claimed > 0)
+    recall = hits / np.maximum(support, 1)
+    precision = hits / np.maximum(claimed, 1)
+    f1 = 2 * hits / np.maximum(support + claimed, 1)
+
+    def group(name: str) -> float | None:
+        chosen = groups[name] & seen
+        return 100 * float(recall[chosen].mean()) if chosen.any() else None
+
+    return Report(
+        overall=100 * float(hits.sum()) / len(true),
+        many=group("many"),
+        medium=group("medium"),
+        few=group("few"),
+        precision=100 * float(precision[involved].mean()),
+        recall=100 * float(recall[involved].mean()),
+        f1=100 * float(f1[involved].mean()),
+        per_class=np.where(seen, 100 * recall, np.nan),
+        convention=convention,
+    )
+
+
+def _predicted_labels(predictions: Any, n: int, n_classes: int) -> np.ndarray:
+    array = to_array(predictions, "predictions")
+    if array.ndim == 1:
+        labels = check_label_array(array, "predictions", n_classes=n_classes)
+        if len(labels) != n:
+            fail("predictions", f"as many as targets ({n})", array)
+        return labels
+    if array.shape != (n, n_classes) or array.dtype.kind not in "iuf":
+        fail("predictions", f"integers of shape ({n},) or scores of shape ({n}, {n_classes})", array)
+    if not np.isfinite(array).all():
+        fail("predictions", "finite", f"NaN or infinity in row {int((~np.isfinite(array)).any(axis=1).argmax())}")
+    return array.argmax(axis=1)

@@ -1,0 +1,10 @@
+"""What the papers print: their tables as data and their claims, for "published against ours"."""
+
+from ltnb.papers.ballad_claims import BALLAD_CLAIMS
+from ltnb.papers.claim import Claim
+from ltnb.papers.tables import FLAGS, published, reported, table_names, trusted
+
+CLAIMS: tuple[Claim, ...] = (*BALLAD_CLAIMS,)
+"""Every claim of every paper, in the order of the ledger."""
+
+__all__ = ["CLAIMS", "FLAGS", "Claim", "published", "reported", "table_names", "trusted"]

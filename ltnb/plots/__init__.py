@@ -1,0 +1,30 @@
+"""Charts of the lessons: one function a chart, each returns its matplotlib figure and shows nothing by itself.
+
+A notebook shows a figure that stands last in a cell, or that is given to ``display``. matplotlib and seaborn are
+imported when the first chart is drawn.
+"""
+
+from ltnb.plots.bars import group_bars
+from ltnb.plots.curves import loss_curves
+from ltnb.plots.distribution import class_distribution
+from ltnb.plots.embedding import tsne, tsne_embedding
+from ltnb.plots.gain import per_class_gain
+from ltnb.plots.grid import image_grid
+from ltnb.plots.style import GROUP_COLOURS, PALETTE, panels, save, use_style
+from ltnb.plots.sweeps import sweep
+
+__all__ = [
+    "GROUP_COLOURS",
+    "PALETTE",
+    "class_distribution",
+    "group_bars",
+    "image_grid",
+    "loss_curves",
+    "panels",
+    "per_class_gain",
+    "save",
+    "sweep",
+    "tsne",
+    "tsne_embedding",
+    "use_style",
+]

@@ -1,0 +1,120 @@
+"""t-SNE of features, coloured by class, as in BALLAD's Figure 6."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ltnb._checks import check_label_array, to_array
+from ltnb.plots.style import PALETTE, axes_for, context, figure_of, title_above
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+MARKERS = ("o", "^", "s", "X", "v", "P", "D", "*")
+ROWS_PER_COLUMN = 20
+
+
+def tsne_embedding(features: Any, *, perplexity: float | None = None, seed: int = 0) -> np.ndarray:
+    """Two-dimensional t-SNE of features, started from their principal components.
+
+    Args:
+        features: Shape (N, D), N >= 4, finite; at least two distinct rows.
+        perplexity: Roughly the number of neighbours looked at; below N. None takes 30, or (N - 1) / 3 if that is less.
+        seed: Seed of what randomness the method has left.
+
+    Returns:
+        float32 array of shape (N, 2). Only neighbourhoods mean something in it: not the axes, sizes of clusters or
+        distances between them. The same machine gives the same array; another CPU may not.
+
+    Raises:
+        ValueError: If features are not a finite matrix with at least four rows, or perplexity is not in (0, N).
+    """
+    from sklearn.manifold import TSNE
+
+    x = to_array(features, "features")
+    if x.ndim != 2 or len(x) < 4 or x.shape[1] < 2 or not np.isfinite(x).all():
+        raise ValueError(f"features must be finite, of shape (N, D) with N >= 4 and D >= 2, got shape {x.shape}")
+    chosen = min(30.0, (len(x) - 1) / 3) if perplexity is None else float(perplexity)
+    if not 0 < chosen < len(x):
+        raise ValueError(f"perplexity must lie between 0 and the number of samples {len(x)}, got {perplexity!r}")
+    model = TSNE(2, perplexity=chosen, init="pca", learning_rate="auto", random_state=seed, n_jobs=1)
+    return np.asarray(model.fit_transform(x.astype(np.float32)), dtype=np.float32)
+
+
+def tsne(
+    features: Any,
+    labels: Any,
+    class_names: Sequence[str],
+    *,
+    embedding: Any = None,
+    perplexity: float | None = None,
+    seed: int = 0,
+    legend: bool = True,
+    title: str | None = None,
+    ax: Axes | None = None,
+) -> Figure:
+    """Scatter plot of a t-SNE, one colour and marker a class, with a legend of the class names.
+
+    Args:
+        features: Shape (N, D); ignored (and may be None) when ``embedding`` is given.
+        labels: Class indices, shape (N,).
+        class_names: Name of every class; the legend shows those that occur in ``labels``, in the order of their index.
+        embedding: Coordinates of shape (N, 2) from :func:`tsne_embedding`, to draw the same points again.
+        perplexity: As in :func:`tsne_embedding`.
+        seed: As in :func:`tsne_embedding`.
+        legend: Whether to draw the legend; one is enough for two charts of the same classes.
+        title: Title.
+        ax: Axes to draw on; None makes a figure.
+
+    Returns:
+        The figure. Two figures of the same classes use the same colours; looks repeat beyond 64 classes.
+
+    Raises:
+        ValueError: If shapes do not fit together or a label has no name.
+    """
+    classes = check_label_array(labels, "labels", n_classes=len(class_names))
+    points = to_array(
+        tsne_embedding(features, perplexity=perplexity, seed=seed) if embedding is None else embedding, "embedding"
+    )
+    if points.shape != (len(classes), 2):
+        raise ValueError(f"embedding must have shape ({len(classes)}, 2) like labels, got {points.shape}")
+    present = np.unique(classes)
+    colours, markers = _looks(len(present))
+    columns = -(-len(present) // ROWS_PER_COLUMN) if legend else 0
+    with context():
+        ax = axes_for(ax, width=5.0 + 1.7 * columns, height=4.6)
+        size = float(np.clip(9000 / max(len(classes), 1), 7, 34))
+        for label, colour, marker in zip(present, colours, markers, strict=True):
+            here = points[classes == label]
+            ax.scatter(
+                here[:, 0],
+                here[:, 1],
+                s=size,
+                color=[colour],
+                marker=marker,
+                alpha=0.8,
+                linewidths=0,
+                label=class_names[label],
+            )
+        ax.set(xticks=[], yticks=[], xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)")
+        ax.spines[["top", "right"]].set_visible(True)
+        if legend:
+            ax.legend(
+                loc="upper left",
+                bbox_to_anchor=(1.0, 1.0),
+                ncols=columns,
+                fontsize=8,
+                markerscale=max(1.0, (34 / size) ** 0.5),
+            )
+        title_above(ax, title)
+        return figure_of(ax)
+
+
+def _looks(n: int) -> tuple[list[str], list[str]]:
+    """Colours and markers for n classes: the palette with one marker, then again with the next; all differ up to 64."""
+    colours = [PALETTE[i % len(PALETTE)] for i in range(n)]
+    return colours, [MARKERS[i // len(PALETTE) % len(MARKERS)] for i in range(n)]

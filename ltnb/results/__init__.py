@@ -1,0 +1,21 @@
+"""What a run leaves on disk: one schema-versioned JSON record, and the tables that are made of records."""
+
+from ltnb.results.environment import environment, project_root
+from ltnb.results.record import Record, load_record, save_record
+from ltnb.results.schema import SCHEMA
+from ltnb.results.standard import collect, load_standard, read_runs
+from ltnb.results.tables import comparison, summary
+
+__all__ = [
+    "SCHEMA",
+    "Record",
+    "collect",
+    "comparison",
+    "environment",
+    "load_record",
+    "load_standard",
+    "project_root",
+    "read_runs",
+    "save_record",
+    "summary",
+]

@@ -1,0 +1,125 @@
+"""Re-executes lessons in place, with their default parameters, ready to commit.
+
+``python -m ltnb.runner.lessons [LESSON ...]`` (``make lessons``) takes the named lessons, or all.
+
+Only what a reader needs is kept: sources, outputs, tags, and a kernelspec that exists everywhere. Timings, widget
+states and the traces of other tools go, so that a diff shows what has changed.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from ltnb._files import replacing
+from ltnb.runner.catalog import find_lesson, lesson_paths
+from ltnb.runner.display import clock
+from ltnb.runner.processes import private_jupyter
+
+__all__ = ["execute_in_place", "normalise"]
+
+_CELL_METADATA = ("tags", "jupyter")
+
+
+def normalise(notebook: Any) -> Any:
+    """Keep only metadata that readers and tools need; changes the notebook node and returns it.
+
+    Args:
+        notebook: an ``nbformat`` version 4 notebook node.
+    """
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata = {key: cell.metadata[key] for key in _CELL_METADATA if cell.metadata.get(key)}
+        if cell.cell_type == "code":
+            cell.outputs = [output for output in cell.outputs if not _is_widget(output)]
+            for output in cell.outputs:
+                if "metadata" in output:
+                    output.metadata = {}
+    return notebook
+
+
+def execute_in_place(path: Path) -> list[str]:
+    """Run a lesson with its default parameters and write it back with its outputs.
+
+    When a cell fails, the file stays as it was.
+
+    Args:
+        path: the notebook; it runs in its own folder, as JupyterLab runs it.
+
+    Returns:
+        What a committed lesson must not hold and this one does (text on stderr), one line each.
+
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell raised.
+    """
+    import nbformat
+    from nbclient import NotebookClient
+
+    notebook = nbformat.read(path, as_version=4)
+    with tempfile.TemporaryDirectory() as folder:
+        before = dict(os.environ)
+        os.environ.update(private_jupyter(Path(folder)))
+        try:
+            client = NotebookClient(
+                notebook,
+                timeout=None,
+                kernel_name="python3",
+                resources={"metadata": {"path": str(path.parent)}},
+                record_timing=False,
+                coalesce_streams=True,
+            )
+            client.execute()
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
+    normalise(notebook)
+    with replacing(path) as temporary:
+        nbformat.write(notebook, temporary)
+    return [
+        f"cell {i} writes to stderr: {output.text.strip().splitlines()[-1][:120]}"
+        for i, cell in enumerate(notebook.cells)
+        for output in cell.get("outputs", [])
+        if output.get("name") == "stderr" and output.text.strip()
+    ]
+
+
+def main(names: list[str]) -> int:
+    """Re-execute the named lessons, or all; 0 when every one ran without writing to stderr."""
+    from nbclient.exceptions import CellExecutionError, DeadKernelError
+
+    try:
+        paths = [find_lesson(name) for name in names] or list(lesson_paths().values())
+    except (ValueError, FileNotFoundError) as error:
+        print(error, file=sys.stderr)
+        return 2
+    status = 0
+    for path in paths:
+        begun = time.monotonic()
+        try:
+            complaints = execute_in_place(path)
+        except (CellExecutionError, DeadKernelError) as error:
+            print(f"{path.stem}: FAILED, left as it was\n{error}", file=sys.stderr)
+            status = 1
+            continue
+        print(f"{path.stem}: {clock(time.monotonic() - begun)}, {path.stat().st_size // 1000} kB", flush=True)
+        for complaint in complaints:
+            print(f"{path.stem}: {complaint}", file=sys.stderr)
+            status = 1
+    if not paths:
+        print("no lessons in notebooks/")
+    return status
+
+
+def _is_widget(output: Any) -> bool:
+    return any("widget" in kind for kind in output.get("data", {}))
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,161 @@
+"""Turns a profile into tasks, one a lesson and seed, with everything checked before anything runs."""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ltnb.runner.catalog import find_lesson, suggest
+from ltnb.runner.parameters import check_overrides, read_parameters
+from ltnb.runner.profile import Profile
+
+__all__ = ["Task", "plan", "plan_one"]
+
+PACKAGE = Path(__file__).resolve().parents[1]
+# what a lesson's numbers do not depend on
+_NOT_HASHED = ("runner", "cli.py", "__main__.py", "__pycache__")
+
+
+@dataclass(frozen=True)
+class Task:
+    """One notebook to run once.
+
+    Attributes:
+        lesson: its name.
+        notebook: absolute path of the notebook.
+        seed: the run's seed, also in ``parameters``.
+        parameters: what is injected into the notebook.
+        folder: absolute path of the run's folder; only a finished run stands there.
+        key: hash of everything the result depends on, so that a finished run is reused only while it is still valid.
+    """
+
+    lesson: str
+    notebook: str
+    seed: int
+    parameters: Mapping[str, Any]
+    folder: str
+    key: str
+
+    @property
+    def label(self) -> str:
+        """``lesson seed k``, for messages."""
+        return f"{self.lesson} seed {self.seed}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain types only, to send to another process."""
+        return {**asdict(self), "parameters": dict(self.parameters)}
+
+
+def plan(profile: Profile, runs_dir: Path, only: Iterable[str] = (), seeds: Iterable[int] = ()) -> list[Task]:
+    """The tasks of a profile, lesson by lesson.
+
+    Args:
+        profile: what :func:`ltnb.runner.profile.load_profile` gave.
+        runs_dir: the folder that holds ``<profile>/<lesson>/seed<k>/``.
+        only: lessons to keep (all when empty).
+        seeds: seeds instead of the profile's (the profile's when empty).
+
+    Raises:
+        ValueError: an unknown lesson, an unknown or mistyped parameter, a file that is not there.
+    """
+    only = list(only)
+    for name in only:
+        if name not in profile.lessons:
+            known = ", ".join(profile.lessons)
+            hint = suggest(name, profile.lessons)
+            raise ValueError(f"profile {profile.name} has no lesson {name!r}{hint} (it has: {known})")
+    chosen = {name: value for name, value in profile.lessons.items() if not only or name in only}
+    tasks = []
+    for lesson, parameters in chosen.items():
+        for seed in tuple(seeds) or profile.seeds:
+            tasks.append(plan_one(lesson, {**parameters, "seed": seed}, runs_dir / profile.name))
+    return tasks
+
+
+def plan_one(lesson: str, parameters: Mapping[str, Any], folder: Path) -> Task:
+    """One task: the lesson with these parameters, in ``folder/<lesson>/seed<k>``.
+
+    A lesson runs inside its own folder with ``out="."``, so nothing that it records depends on where that folder is;
+    relative paths among the parameters are read from the present working directory.
+
+    Raises:
+        ValueError: an unknown lesson, an unknown or mistyped parameter, a lesson without ``seed`` and ``out``.
+        FileNotFoundError: a parameter names a file or folder that is not there.
+    """
+    notebook = find_lesson(lesson)
+    name = notebook.stem
+    defaults = read_parameters(notebook)
+    for required in ("seed", "out"):
+        if required not in defaults:
+            raise ValueError(f"{name} has no parameter {required!r}: the runner sets it in every lesson")
+    if "out" in parameters:
+        raise ValueError("parameter 'out' is the runner's own: use --runs-dir to say where results go")
+    checked = check_overrides(name, defaults, parameters)
+    checked = {key: _absolute(key, value) for key, value in checked.items()}
+    seed = checked.setdefault("seed", defaults["seed"])
+    checked["out"] = "."
+    target = (folder / name / f"seed{seed}").resolve()
+    return Task(name, str(notebook), seed, checked, str(target), _key(notebook, checked))
+
+
+def _absolute(name: str, value: Any) -> Any:
+    """Paths among the parameters, made absolute: ``features``, ``dataset="folder:..."``, ``backbone="arch:file"``."""
+    if not isinstance(value, str) or not value:
+        return value
+    if name == "features":
+        path = Path(value).expanduser().resolve()
+        if not path.is_file():
+            raise FileNotFoundError(f"parameter 'features': no such file: {value}")
+        return str(path)
+    head, colon, tail = value.partition(":")
+    if name == "dataset" and head == "folder" and tail:
+        path = Path(tail).expanduser().resolve()
+        if not path.is_dir():
+            raise FileNotFoundError(f"parameter 'dataset': no such folder: {tail}")
+        return f"folder:{path}"
+    if name == "backbone" and colon and Path(tail).expanduser().is_file():
+        return f"{head}:{Path(tail).expanduser().resolve()}"
+    return value
+
+
+def _key(notebook: Path, parameters: Mapping[str, Any]) -> str:
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    content = {
+        "cells": [(cell["cell_type"], "".join(cell["source"])) for cell in cells],
+        "parameters": parameters,
+        "files": {key: _stamp(value) for key, value in parameters.items() if isinstance(value, str)},
+        "package": _package_hash(),
+        "versions": {name: _version(name) for name in ("torch", "numpy", "open_clip_torch", "scikit-learn")},
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _stamp(value: str) -> list[int] | None:
+    """Size and time of a file that a parameter names: another file under the same name is another input."""
+    path = Path(value.partition(":")[2] if ":" in value else value)
+    if not path.is_absolute() or not path.is_file():
+        return None
+    return [path.stat().st_size, path.stat().st_mtime_ns]
+
+
+@cache
+def _package_hash() -> str:
+    total = hashlib.sha256()
+    for path in sorted(PACKAGE.rglob("*")):
+        relative = path.relative_to(PACKAGE)
+        if path.is_file() and not set(relative.parts) & set(_NOT_HASHED):
+            total.update(relative.as_posix().encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return importlib.metadata.version(distribution)
+    except importlib.metadata.PackageNotFoundError:
+        return None

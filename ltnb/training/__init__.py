@@ -1,0 +1,8 @@
+"""The one training loop of the lessons: batches, schedule, mixed precision, best epoch and resume, on `accelerate`."""
+
+from ltnb.training.batches import TensorSource
+from ltnb.training.history import History
+from ltnb.training.loop import fit
+from ltnb.training.optimisation import make_optimizer, scheduled_lr
+
+__all__ = ["History", "TensorSource", "fit", "make_optimizer", "scheduled_lr"]

@@ -1,0 +1,78 @@
+"""Rows of the tables of bad input that several cases share, one generator for each kind of argument."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+
+from contract.cases import BadInput
+
+
+def _poked(value: float) -> Callable[[torch.Tensor], torch.Tensor]:
+    def change(x: torch.Tensor) -> torch.Tensor:
+        x = x.clone()
+        x[-1, -1] = value
+        return x
+
+    return change
+
+
+def set_last(value: int) -> Callable[[torch.Tensor], torch.Tensor]:
+    return lambda y: torch.cat([y[:-1], torch.tensor([value])])
+
+
+def bad_features(name: str, *, width: bool = True) -> Iterator[BadInput]:
+    """Rows for an argument of shape (N, D), floating point; ``width``: D is fixed by something else."""
+    yield BadInput(name, "not a tensor", lambda x: x.numpy())
+    yield BadInput(name, "integers", lambda x: x.long())
+    yield BadInput(name, "one-dimensional", lambda x: x[0])
+    yield BadInput(name, "three-dimensional", lambda x: x[None])
+    yield BadInput(name, "empty", lambda x: x[:0])
+    yield BadInput(name, "NaN", _poked(float("nan")))
+    yield BadInput(name, "infinity", _poked(float("inf")))
+    yield BadInput(name, "minus infinity", _poked(-float("inf")))
+    if width:
+        yield BadInput(name, "another width", lambda x: x[:, :-1])
+
+
+def bad_targets(name: str, n_classes: int | None = None) -> Iterator[BadInput]:
+    """Rows for an argument of integer labels of shape (N,), in 0..n_classes-1 if that is known."""
+    yield BadInput(name, "a list", lambda y: y.tolist())
+    yield BadInput(name, "floats", lambda y: y.double())
+    yield BadInput(name, "booleans", lambda y: y > 0)
+    yield BadInput(name, "one too few", lambda y: y[:-1])
+    yield BadInput(name, "two-dimensional", lambda y: y[:, None])
+    yield BadInput(name, "negative", set_last(-1))
+    yield BadInput(name, "torch's ignored label", set_last(-100))
+    if n_classes is not None:
+        yield BadInput(name, "too large", set_last(n_classes))
+
+
+def bad_temperature(name: str = "temperature") -> Iterator[BadInput]:
+    for value in (0, -0.1, float("nan"), float("inf"), True, "0.07", None, torch.tensor(0.0), torch.tensor(-1.0)):
+        yield BadInput(name, repr(value), lambda _, value=value: value)
+    yield BadInput(name, "two elements", lambda _: torch.tensor([0.1, 0.2]))
+    yield BadInput(name, "integer tensor", lambda _: torch.tensor(1))
+    yield BadInput(name, "NaN tensor", lambda _: torch.tensor(float("nan")))
+
+
+def bad_counts(name: str = "class_counts", *, prior: bool = True) -> Iterator[BadInput]:
+    """Rows for class counts; ``prior``: a class without images is an error too."""
+    if prior:
+        yield BadInput(name, "a class without images", lambda n: [*list(n)[:-1], 0])
+    yield BadInput(name, "negative", lambda n: [*list(n)[:-1], -1])
+    yield BadInput(name, "floats", lambda n: np.asarray(n, dtype=float))
+    yield BadInput(name, "booleans", lambda n: np.asarray(n) > 0)
+    yield BadInput(name, "two-dimensional", lambda n: np.asarray(n)[None])
+    yield BadInput(name, "empty", lambda n: np.asarray(n)[:0])
+    yield BadInput(name, "a number", lambda n: 5)
+    yield BadInput(name, "ragged", lambda n: [[1, 2], [3]])
+    yield BadInput(name, "text", lambda n: ["many", "few"])
+
+
+def bad_values(name: str, *values: Any) -> Iterator[BadInput]:
+    for value in values:
+        yield BadInput(name, repr(value), lambda _, value=value: value)

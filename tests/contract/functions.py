@@ -1,0 +1,117 @@
+"""Functions and constructors whose bad input is checked here; their values have tests of their own."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from contract.bad_input import bad_counts, bad_values
+from contract.cases import BadInput, FunctionCase
+from ltnb.data.longtail import exponential_counts, pareto_counts, shot_groups
+from ltnb.metrics import evaluate
+from ltnb.samplers import BalancedSampler, sampling_probabilities
+
+COUNTS = np.array([150, 60, 10])
+LABELS = np.array([0, 0, 1, 2, 1])
+SCORES = np.arange(15.0).reshape(5, 3)
+
+
+def _array_with(array: np.ndarray, value: float) -> np.ndarray:
+    array = array.copy()
+    array.flat[-1] = value
+    return array
+
+
+FUNCTIONS = [
+    FunctionCase(
+        "exponential_counts",
+        exponential_counts,
+        {"n_max": 500, "n_classes": 10, "imbalance": 100},
+        (
+            *bad_values("n_max", 0, -5, 2.5, "500", True),
+            BadInput("n_max", "too few for the tail", lambda _: 99),
+            *bad_values("n_classes", 0, 1.5, None),
+            *bad_values("imbalance", 0.01, 0, -1, float("nan"), float("inf"), "100"),
+        ),
+    ),
+    FunctionCase(
+        "pareto_counts",
+        pareto_counts,
+        {"n_max": 1280, "n_min": 5, "n_classes": 10, "alpha": 6.0},
+        (
+            *bad_values("n_max", 4, 0, 10.0),
+            *bad_values("n_min", 0, -1, 5.0),
+            *bad_values("n_classes", 0, "10"),
+            *bad_values("alpha", 0, -6, float("nan"), float("inf")),
+        ),
+    ),
+    FunctionCase(
+        "shot_groups",
+        shot_groups,
+        {"class_counts": COUNTS, "convention": "strict"},
+        (*bad_counts(prior=False), *bad_values("convention", "loose", None, "", ["strict"])),
+    ),
+    FunctionCase(
+        "sampling_probabilities",
+        sampling_probabilities,
+        {"class_counts": COUNTS, "strategy": "mix", "progress": 0.5},
+        (
+            *bad_counts(),
+            *bad_values("strategy", "balanced", None),
+            *bad_values("progress", -0.1, 1.1, float("nan"), "0"),
+        ),
+    ),
+    FunctionCase(
+        "BalancedSampler",
+        BalancedSampler,
+        {"labels": LABELS, "strategy": "mix", "num_samples": 3, "seed": 0, "epochs": 2},
+        (
+            BadInput("labels", "negative", lambda y: _array_with(y, -1)),
+            BadInput("labels", "floats", lambda y: y.astype(float)),
+            BadInput("labels", "two-dimensional", lambda y: y[None]),
+            BadInput("labels", "empty", lambda y: y[:0]),
+            BadInput("labels", "text", lambda y: ["a", "b"]),
+            *bad_values("strategy", "balanced", None),
+            *bad_values("num_samples", 0, -1, 2.0, True),
+            *bad_values("seed", -1, 0.5, None),
+            *bad_values("epochs", 0, 1.0, None),
+        ),
+    ),
+    FunctionCase(
+        "BalancedSampler.set_epoch",
+        lambda epoch: BalancedSampler(LABELS, "mix", epochs=2).set_epoch(epoch),
+        {"epoch": 1},
+        tuple(bad_values("epoch", 2, -1, 0.5, None)),
+    ),
+    FunctionCase(
+        "evaluate, labels",
+        evaluate,
+        {"predictions": LABELS, "targets": LABELS, "class_counts": COUNTS, "convention": "strict"},
+        (
+            BadInput("predictions", "too large", lambda y: _array_with(y, 3)),
+            BadInput("predictions", "negative", lambda y: _array_with(y, -1)),
+            BadInput("predictions", "floats", lambda y: y.astype(float)),
+            BadInput("predictions", "one too few", lambda y: y[:-1]),
+            BadInput("predictions", "a column", lambda y: y[:, None]),
+            BadInput("targets", "too large", lambda y: _array_with(y, 3)),
+            BadInput("targets", "negative", lambda y: _array_with(y, -1)),
+            BadInput("targets", "floats", lambda y: y.astype(float)),
+            BadInput("targets", "two-dimensional", lambda y: y[:, None]),
+            BadInput("targets", "empty", lambda y: y[:0]),
+            *bad_counts(prior=False),
+            *bad_values("convention", "loose", None),
+        ),
+    ),
+    FunctionCase(
+        "evaluate, scores",
+        evaluate,
+        {"predictions": SCORES, "targets": LABELS, "class_counts": COUNTS},
+        (
+            BadInput("predictions", "NaN", lambda s: _array_with(s, float("nan"))),
+            BadInput("predictions", "infinity", lambda s: _array_with(s, float("inf"))),
+            BadInput("predictions", "a class too many", lambda s: np.hstack([s, s[:, :1]])),
+            BadInput("predictions", "a row too few", lambda s: s[:-1]),
+            BadInput("predictions", "complex", lambda s: s.astype(complex)),
+            BadInput("predictions", "three-dimensional", lambda s: s[None]),
+        ),
+    ),
+]

@@ -1,0 +1,22 @@
+"""Cases of ``ltnb.samplers``."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from contract import oracles
+from contract.cases import SamplerCase
+from ltnb.samplers import BalancedSampler
+
+
+def _sampler_case(strategy: str) -> SamplerCase:
+    return SamplerCase(
+        name=strategy,
+        build=partial(BalancedSampler, strategy=strategy, epochs=4),
+        probabilities=lambda counts, progress: oracles.sampling_probabilities(counts, strategy, progress),
+        with_replacement=strategy != "instance",
+        scheduled=strategy == "mix",
+    )
+
+
+SAMPLERS = [_sampler_case(strategy) for strategy in ("instance", "class", "sqrt", "mix")]

@@ -1,0 +1,301 @@
+"""`extract_features`: equal to a plain loop, cached under everything that it depends on, rebuilt when damaged."""
+
+import copy
+import json
+import sys
+
+import clip_tiny
+import numpy as np
+import pytest
+import torch
+from clip_tiny import BulkPictures, Pictures
+
+from ltnb import clip
+from ltnb.clip.batches import ImageSource
+
+
+@pytest.fixture(scope="module", autouse=True)
+def tiny_architectures(tmp_path_factory):
+    with clip_tiny.architectures(tmp_path_factory.mktemp("configs")):
+        yield
+
+
+@pytest.fixture(scope="module")
+def loaded():
+    backbone = clip.load(clip_tiny.TINY, "random", precision="fp32", device="cpu")
+    return backbone, copy.deepcopy(backbone.model)
+
+
+@pytest.fixture
+def backbone(loaded):
+    """A fresh copy for each test."""
+    backbone, model = copy.copy(loaded[0]), copy.deepcopy(loaded[1])
+    backbone._modules = {"model": model}
+    return backbone.eval()
+
+
+def plain_loop(backbone, dataset, layer):
+    encode = {"embedding": lambda x: backbone.encode_images(x, normalize=False)}.get(
+        layer, getattr(backbone, f"encode_{layer}", None)
+    )
+    with torch.no_grad():
+        return torch.cat([encode(backbone.preprocess(dataset.pixels[i])[None]) for i in range(len(dataset))])
+
+
+@pytest.mark.parametrize("layer", ["embedding", "pooled", "tokens"])
+@pytest.mark.parametrize("cached", [False, True])
+def test_equals_a_plain_loop(backbone, layer, cached, tmp_path):
+    dataset = Pictures()
+    features = clip.extract_features(
+        backbone, dataset, layer=layer, batch_size=5, cache_dir=tmp_path if cached else None
+    )
+    assert features.x.dtype == torch.float32 and torch.allclose(
+        features.x, plain_loop(backbone, dataset, layer), atol=1e-5
+    )
+    assert torch.equal(features.y, torch.as_tensor(dataset.labels)) and len(features) == 12
+    unit = clip.extract_features(backbone, dataset, layer=layer, normalize=True)
+    assert torch.allclose(unit.x, torch.nn.functional.normalize(features.x, dim=-1), atol=1e-6)
+
+
+def test_bulk_datasets_and_workers_give_the_same(backbone):
+    one = clip.extract_features(backbone, Pictures(), batch_size=5)
+    bulk = clip.extract_features(backbone, BulkPictures(), batch_size=5)
+    workers = clip.extract_features(backbone, Pictures(), batch_size=5, num_workers=2)
+    assert torch.equal(one.x, bulk.x) and torch.equal(one.x, workers.x) and torch.equal(one.y, workers.y)
+
+
+def test_pil_pictures_and_plain_labels(backbone):
+    from PIL import Image
+
+    pixels = Pictures().pixels
+    dataset = [(Image.fromarray(p.permute(1, 2, 0).numpy()), i) for i, p in enumerate(pixels)]
+    features = clip.extract_features(backbone, dataset)
+    assert features.y.tolist() == list(range(12)) and torch.isfinite(features.x).all()
+
+
+def test_features_can_be_trained_on_and_the_model_is_left_as_it_was(backbone, tmp_path):
+    backbone.train()
+    hashed = backbone.weights_hash
+    for cache_dir in (None, tmp_path, tmp_path):
+        features = clip.extract_features(backbone, Pictures(), cache_dir=cache_dir)
+        assert backbone.training and not features.x.requires_grad
+        linear = torch.nn.Linear(24, 3)
+        torch.nn.functional.cross_entropy(linear(features.x), features.y).backward()
+        assert float(linear.weight.grad.abs().sum()) > 0
+        features.x.add_(0)  # memory maps are copy-on-write: training code may scale features in place
+    assert backbone.weights_hash == hashed
+
+
+def test_evaluation_mode_is_used():
+    resnet = clip.load(clip_tiny.TINY_RESNET, "random", precision="fp32", device="cpu")
+    expected = clip.extract_features(resnet, Pictures()).x
+    assert torch.equal(clip.extract_features(resnet.train(), Pictures()).x, expected)
+
+
+# The cache -----------------------------------------------------------------------------------------------------------
+
+
+def entries(folder):
+    return sorted(path for path in folder.iterdir())
+
+
+def test_a_second_call_reads_the_cache(backbone, tmp_path):
+    dataset = Pictures()
+    first = clip.extract_features(backbone, dataset, cache_dir=tmp_path)
+    assert dataset.reads == 12 and len(entries(tmp_path)) == 1
+    second = clip.extract_features(backbone, dataset, cache_dir=tmp_path, batch_size=1)
+    assert dataset.reads == 12
+    assert torch.equal(first.x, second.x) and torch.equal(first.y, second.y)
+    second.x[0] = 0
+    assert torch.equal(clip.extract_features(backbone, dataset, cache_dir=tmp_path).x, first.x)  # the file is untouched
+    recipe = json.loads((entries(tmp_path)[0] / "recipe.json").read_text())
+    assert recipe["dataset"] == "pictures 1" and recipe["layer"] == "embedding" and recipe["count"] == 12
+
+
+def change_image_weight(backbone):
+    with torch.no_grad():
+        backbone.model.visual.proj[0, 0] += 1e-6
+    return {}
+
+
+def change_text_weight(backbone):
+    with torch.no_grad():
+        backbone.model.text_projection[0, 0] += 1
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("change", "anew"),
+    [
+        (lambda b: {"layer": "pooled"}, True),
+        (lambda b: {"normalize": True}, True),
+        (lambda b: {"dataset": Pictures(fingerprint="pictures 2")}, True),
+        (lambda b: {"dataset": Pictures(count=11)}, True),
+        (lambda b: setattr(b, "precision", "bf16") or {}, True),
+        (lambda b: setattr(b, "quick_gelu", True) or {}, True),
+        (lambda b: setattr(b, "_preprocess", type(b.preprocessor)((32, 32), (0.5,) * 3, (0.5,) * 3)) or {}, True),
+        (change_image_weight, True),
+        (change_text_weight, False),
+        (lambda b: {"batch_size": 3}, False),
+    ],
+    ids=["layer", "normalize", "fingerprint", "count", "precision", "gelu", "preprocess", "image", "text", "batch"],
+)
+def test_the_key_holds_what_the_features_depend_on_and_nothing_else(backbone, tmp_path, change, anew):
+    clip.extract_features(backbone, Pictures(), cache_dir=tmp_path)
+    options = change(backbone)
+    dataset = options.pop("dataset", Pictures())
+    clip.extract_features(backbone, dataset, cache_dir=tmp_path, **options)
+    assert len(entries(tmp_path)) == (2 if anew else 1)
+    assert (dataset.reads > 0) == anew
+
+
+def test_a_dataset_without_fingerprint_is_never_cached(backbone, tmp_path):
+    clip.extract_features(backbone, Pictures(fingerprint=None), cache_dir=tmp_path / "cache")
+    assert not (tmp_path / "cache").exists()
+
+
+def truncate(path):
+    path.write_bytes(path.read_bytes()[:-7])
+
+
+def flip(path):
+    data = bytearray(path.read_bytes())
+    data[-5] ^= 1
+    path.write_bytes(bytes(data))
+
+
+@pytest.mark.parametrize("name", ["x.npy", "y.npy", "recipe.json"])
+@pytest.mark.parametrize("damage", [truncate, flip, lambda path: path.write_bytes(b""), lambda path: path.unlink()])
+def test_a_damaged_entry_is_detected_and_rebuilt(backbone, tmp_path, name, damage):
+    good = clip.extract_features(backbone, Pictures(), cache_dir=tmp_path)
+    expected = good.x.clone()
+    del good
+    damage(entries(tmp_path)[0] / name)
+    if name == "recipe.json" and damage is flip:
+        (entries(tmp_path)[0] / name).write_text('{"sha256": {"x": "0", "y": "0"}}')
+    dataset = Pictures()
+    again = clip.extract_features(backbone, dataset, cache_dir=tmp_path)
+    assert dataset.reads == 12 and torch.equal(again.x, expected)
+    dataset.reads = 0
+    assert torch.equal(clip.extract_features(backbone, dataset, cache_dir=tmp_path).x, expected)
+    assert dataset.reads == 0 and len(entries(tmp_path)) == 1
+
+
+class StopsHalfway(Pictures):
+    def __getitem__(self, index):
+        if index == 7:
+            raise KeyboardInterrupt
+        return super().__getitem__(index)
+
+
+def test_an_interrupted_run_leaves_nothing_that_looks_finished(backbone, tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        clip.extract_features(backbone, StopsHalfway(), batch_size=2, cache_dir=tmp_path)
+    assert entries(tmp_path) == []
+    (tmp_path / ".writing-left-by-a-kill").mkdir()
+    dataset = Pictures()
+    clip.extract_features(backbone, dataset, cache_dir=tmp_path)
+    assert dataset.reads == 12
+
+
+# What goes wrong -----------------------------------------------------------------------------------------------------
+
+
+def test_features_that_are_not_finite_are_named(backbone, tmp_path):
+    class Poisoned(Pictures):
+        pass
+
+    real = backbone.model.visual.forward
+    backbone.model.visual.forward = lambda x: (
+        real(x) * torch.tensor([1.0, float("nan")])[(x[:, 0, 0, 0] > 1.0).long(), None]
+    )
+    dataset = Poisoned()
+    dataset.pixels[:] = 0
+    dataset.pixels[9] = 255
+    with pytest.raises(ValueError, match=r"'pictures'.*'embedding'.*NaN.*image 9"):
+        clip.extract_features(backbone, dataset, batch_size=4, cache_dir=tmp_path)
+    assert entries(tmp_path) == []
+
+
+def test_unreadable_pictures_are_named(backbone, tmp_path):
+    from PIL import Image
+
+    class Folder:
+        paths = ["a/1.jpg", "a/2.jpg"]
+        fingerprint = None
+
+        def __len__(self):
+            return 2
+
+        def __getitem__(self, index):
+            return Image.open(tmp_path / f"{index}.jpg"), 0
+
+    picture = Image.fromarray(np.random.default_rng(0).integers(0, 255, (50, 50, 3), dtype=np.uint8))
+    picture.save(tmp_path / "0.jpg")
+    whole = (tmp_path / "0.jpg").read_bytes()
+    for broken in (whole[:300], b"no picture"):
+        (tmp_path / "1.jpg").write_bytes(broken)
+        for workers in (0, 1):
+            with pytest.raises(ValueError, match=r"(?s)image 1 \(a/2\.jpg\) is unreadable"):
+                clip.extract_features(backbone, Folder(), num_workers=workers)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layer": "logits"}, "layer must be one of 'embedding'"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"num_workers": -1}, "num_workers"),
+    ],
+)
+def test_bad_arguments_are_named(backbone, options, message):
+    with pytest.raises(ValueError, match=message):
+        clip.extract_features(backbone, Pictures(), **options)
+    with pytest.raises(ValueError, match="dataset must be not empty"):
+        clip.extract_features(backbone, [])
+
+
+def test_the_progress_bar_is_for_terminals(backbone, capfd, monkeypatch):
+    clip.extract_features(backbone, Pictures())
+    assert capfd.readouterr().err == ""
+    clip.extract_features(backbone, Pictures(), progress=True)
+    assert "12/12" in capfd.readouterr().err
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    clip.extract_features(backbone, Pictures(), progress=False)
+    assert capfd.readouterr().err == ""
+    clip.extract_features(backbone, Pictures())
+    assert f"{clip_tiny.TINY} embedding" in capfd.readouterr().err
+
+
+# Training source -----------------------------------------------------------------------------------------------------
+
+
+def test_image_source_gives_collated_batches(backbone):
+    dataset = Pictures()
+    source = ImageSource(backbone, dataset)
+    images, labels = source.__getitems__([4, 0, 4])
+    assert images.shape == (3, 3, 32, 32) and images.dtype == torch.float32 and labels.tolist() == [1, 0, 1]
+    assert torch.equal(images[0], images[2]) and torch.equal(images[1], backbone.preprocess(dataset.pixels[0]))
+    assert torch.equal(ImageSource(backbone, BulkPictures()).__getitems__([4, 0, 4])[0], images)
+    image, label = source[4]
+    assert torch.equal(image, images[0]) and int(label) == 1 and len(source) == 12
+    assert source.fingerprint == ImageSource(backbone, Pictures()).fingerprint is not None
+    assert source.fingerprint != ImageSource(backbone, Pictures(fingerprint="other")).fingerprint
+    assert ImageSource(backbone, Pictures(fingerprint=None)).fingerprint is None
+    with pytest.raises(ValueError, match="dataset must be not empty"):
+        ImageSource(backbone, Pictures(count=0))
+
+
+def test_image_source_feeds_the_training_loop(backbone):
+    from ltnb.training import fit
+
+    backbone.set_trainable(image=True, text=False)
+    head = torch.nn.ModuleDict({"backbone": backbone, "linear": torch.nn.Linear(24, 3)})
+    before = backbone.image_weights_hash
+
+    def objective(model, batch):
+        images, labels = batch
+        return torch.nn.functional.cross_entropy(model["linear"](model["backbone"].encode_images(images)), labels)
+
+    history = fit(head, objective, ImageSource(backbone, Pictures()), lr=0.1, epochs=2, batch_size=4, progress=False)
+    assert len(history.step_loss) == 6 and backbone.image_weights_hash != before

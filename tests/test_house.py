@@ -1,0 +1,222 @@
+"""The house: packaging, pins and layout agree, and nothing in the repository belongs to one machine."""
+
+import ast
+import importlib.metadata
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+import ltnb
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+EXTRAS = PROJECT["optional-dependencies"]
+
+
+def tracked_files() -> list[Path]:
+    """What git tracks or would track."""
+    asked = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    try:
+        listed = subprocess.run(asked, cwd=ROOT, capture_output=True, check=True).stdout.decode()
+    except (OSError, subprocess.CalledProcessError):
+        pytest.skip("not a git checkout")
+    return [path for name in listed.split("\0") if name and (path := ROOT / name).is_file()]
+
+
+def requirements() -> dict[str, list[Requirement]]:
+    """Everything that pyproject asks for, the reference to its own extras left out."""
+    wanted: dict[str, list[Requirement]] = {}
+    for line in [*PROJECT["dependencies"], *(line for extra in EXTRAS.values() for line in extra)]:
+        requirement = Requirement(line)
+        if requirement.name != "ltnb":
+            wanted.setdefault(canonicalize_name(requirement.name), []).append(requirement)
+    return wanted
+
+
+def pins() -> dict[str, str]:
+    """Constraints: name to exact version."""
+    found = {}
+    for line in (ROOT / "constraints.txt").read_text().splitlines():
+        text = line.partition("#")[0].strip()
+        if text:
+            match = re.fullmatch(r"([A-Za-z0-9._-]+)==([A-Za-z0-9.!_-]+)", text)
+            assert match, f"constraints.txt: {line!r} is not 'name==version' without a local suffix"
+            name = canonicalize_name(match[1])
+            assert name not in found, f"constraints.txt: {name} stands twice"
+            found[name] = match[2]
+    return found
+
+
+def test_core_is_torch_and_numpy():
+    assert [Requirement(line).name for line in PROJECT["dependencies"]] == ["torch", "numpy"]
+    assert set(EXTRAS) == {"notebooks", "test", "cluster", "all"}
+    (everything,) = map(Requirement, EXTRAS["all"])
+    assert everything.name == "ltnb" and everything.extras == set(EXTRAS) - {"all"}
+
+
+def test_every_requirement_is_pinned_within_its_bounds():
+    pinned = pins()
+    assert set(requirements()) <= set(pinned), sorted(set(requirements()) - set(pinned))
+    for name, lines in requirements().items():
+        for requirement in lines:
+            assert Version(pinned[name]) in requirement.specifier, f"{requirement} against {name}=={pinned[name]}"
+    build = tomllib.loads((ROOT / "pyproject.toml").read_text())["build-system"]["requires"]
+    assert all(Version(pinned[Requirement(line).name]) in Requirement(line).specifier for line in build)
+
+
+def test_environment_file_is_short_and_says_the_same():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text())
+    python, pip, inner = environment["dependencies"]
+    assert pip == "pip" and inner == {"pip": ["-e .[all]"]}
+    version = python.removeprefix("python=")
+    assert Version(version) in Requirement(f"python{PROJECT['requires-python']}").specifier
+    assert tuple(map(int, version.split("."))) <= sys.version_info[:2]
+
+
+@pytest.mark.skipif(Path(sys.prefix) != ROOT / ".venv", reason="only .venv is installed under the constraints")
+def test_installed_versions_are_the_pinned_ones():
+    wrong = {}
+    for name, version in pins().items():
+        try:
+            installed = Version(importlib.metadata.version(name)).public
+        except importlib.metadata.PackageNotFoundError:
+            continue
+        if installed != version:
+            wrong[name] = (installed, version)
+    assert not wrong
+
+
+def test_version_stands_once():
+    assert PROJECT["dynamic"] == ["version"] and Version(ltnb.__version__)
+
+
+def test_licence_and_changelog():
+    licence = (ROOT / "LICENSE").read_text()
+    assert licence.startswith("MIT License") and "the ltnb authors" in licence
+    assert PROJECT["license"] == "MIT" and PROJECT["authors"] == [{"name": "the ltnb authors"}]
+    changelog = (ROOT / "CHANGELOG.md").read_text()
+    assert changelog.startswith("# Changelog") and "## [Unreleased]" in changelog
+
+
+def test_layout_is_the_design():
+    files = "README.md environment.yml pyproject.toml constraints.txt Makefile LICENSE CHANGELOG.md"
+    folders = "ltnb notebooks tests benchmarks figures .ci"
+    expected = {*files.split(), *folders.split(), ".gitignore", ".gitattributes", ".pre-commit-config.yaml"}
+    present = {path.relative_to(ROOT).parts[0] for path in tracked_files()}
+    assert present <= expected, f"nothing else belongs into the repository's root: {sorted(present - expected)}"
+
+
+def test_readme_commands_exist():
+    """Every make target and ltnb subcommand that the README names is there."""
+    readme = (ROOT / "README.md").read_text()
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+    named = set(re.findall(r"\bmake ([a-z]+)", readme))
+    assert {"reproduce", "test"} <= named <= targets, named - targets
+    assert set(re.findall(r"^ *ltnb ([a-z]+)", readme, flags=re.M)) <= {"reproduce", "run", "report", "doctor"}
+
+
+def test_pre_commit_needs_no_download():
+    repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    assert [entry["repo"] for entry in repositories] == ["local"]
+    assert all(hook["language"] == "system" for hook in repositories[0]["hooks"])
+
+
+# written in pieces, so that this file does not hold what it looks for
+MACHINES = re.compile(
+    r"(?<![\w.:/~>)}\]-])/(?:" + "|".join(["work", "root", "home", "Users", "opt", "mnt", "srv"]) + r")/\w"
+)
+HOSTS = re.compile("|".join(map(re.escape, ["py" + "pi.org", "python" + "hosted.org", "download.py" + "torch.org",
+                                            "file:" + "//", "--index" + "-url", "--find" + "-links"])))  # fmt: skip
+
+
+def test_the_patterns_find_what_they_look_for():
+    assert MACHINES.search("path = '/" + "home/me/x'") and MACHINES.search("/" + "work/main")
+    assert not MACHINES.search("https://host.org/" + "home/x") and not MACHINES.search("ltnb/work/x")
+    assert HOSTS.search("--index" + "-url=x")
+
+
+def test_no_machine_paths_and_no_registry_hosts():
+    found = []
+    for path in tracked_files():
+        try:
+            text = path.read_text(encoding="utf-8")
+        except UnicodeDecodeError:
+            continue  # weights and pictures
+        for number, line in enumerate(text.splitlines(), 1):
+            match = MACHINES.search(line) or HOSTS.search(line)
+            if match:
+                found.append(
+                    f"{path.relative_to(ROOT)}:{number}: ...{line[max(0, match.start() - 20) : match.end() + 20]}"
+                )
+    assert not found, "\n".join(found[:20])
+
+
+def test_size_cap():
+    """500 kB a file; shipped weights 30 MB together; lessons have a test of their own."""
+    weights = 0
+    for path in tracked_files():
+        size = path.stat().st_size
+        if path.suffix == ".safetensors":
+            weights += size
+        elif path.suffix != ".ipynb":
+            assert size <= 500_000, f"{path.relative_to(ROOT)} has {size} bytes"
+    assert weights <= 30_000_000
+
+
+def imported_modules(tree: ast.AST) -> set[str]:
+    names = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names.add(node.module.partition(".")[0])
+    return names
+
+
+def test_every_import_of_the_package_is_declared():
+    declared = set(requirements())
+    providers = importlib.metadata.packages_distributions()
+    undeclared = {}
+    for path in sorted((ROOT / "ltnb").rglob("*.py")):
+        for module in imported_modules(ast.parse(path.read_text())) - set(sys.stdlib_module_names) - {"ltnb"}:
+            brought_by = {canonicalize_name(name) for name in providers.get(module, [module])}
+            if not brought_by & declared:
+                undeclared.setdefault(module, []).append(str(path.relative_to(ROOT)))
+    assert not undeclared
+
+
+@pytest.mark.parametrize("module", ["losses", "heads", "samplers", "metrics"])
+def test_the_core_imports_with_torch_and_numpy_alone(module):
+    """In a fresh interpreter in which every other installed library is out of reach."""
+    if not (ROOT / "ltnb" / f"{module}.py").exists() and not (ROOT / "ltnb" / module / "__init__.py").exists():
+        pytest.fail(f"ltnb.{module} is missing")
+    heavy = [
+        "open_clip",
+        "torchvision",
+        "timm",
+        "PIL",
+        "matplotlib",
+        "sklearn",
+        "pandas",
+        "accelerate",
+        "papermill",
+        "yaml",
+    ]
+    code = f"import sys; sys.modules.update(dict.fromkeys({heavy})); import ltnb.{module}"
+    run = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr
+
+
+def test_package_data_is_declared_for_every_file_of_the_package():
+    setuptools = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
+    kinds = {Path(pattern).suffix for pattern in setuptools["package-data"]["*"]} | {".py"}
+    other = {path.suffix for path in tracked_files() if path.is_relative_to(ROOT / "ltnb")} - kinds
+    assert not other, f"files of these kinds would be missing from a wheel: {other}"

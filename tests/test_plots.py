@@ -1,0 +1,343 @@
+"""Charts: what is drawn (counts, heights, order, labels), never where t-SNE puts a point."""
+
+from __future__ import annotations
+
+import io
+import itertools
+import subprocess
+import sys
+import warnings
+
+import matplotlib
+import numpy as np
+import pytest
+import torch
+from matplotlib.colors import to_hex, to_rgb
+from matplotlib.container import BarContainer
+from PIL import Image
+
+from ltnb import plots
+from ltnb.data.longtail import shot_groups
+from ltnb.plots.style import GROUP_COLOURS, PALETTE
+from ltnb.training import History
+
+COUNTS = np.array([5, 300, 40, 150, 40, 12, 7, 90, 101])
+ORDER = [1, 3, 8, 7, 2, 4, 5, 6, 0]  # larger first, equal counts by index
+GROUPS = shot_groups(COUNTS)
+NAMES = [f"name {i}" for i in range(9)]
+METRICS = ("overall", "many", "medium", "few")
+
+
+@pytest.fixture(autouse=True)
+def quiet_and_clean(capfd):
+    """No chart may warn, print, change matplotlib's settings or leave a figure with pyplot."""
+    before = dict(matplotlib.rcParams)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        yield
+    assert dict(matplotlib.rcParams) == before
+    assert capfd.readouterr() == ("", "")
+    assert not matplotlib._pylab_helpers.Gcf.figs
+
+
+def png(figure) -> np.ndarray:
+    """The picture a notebook would show; it must not be blank."""
+    pixels = np.asarray(Image.open(io.BytesIO(figure._repr_png_())).convert("RGB"))
+    assert len(np.unique(pixels.reshape(-1, 3), axis=0)) > 10
+    return pixels
+
+
+def bars(ax) -> list:
+    return sorted(
+        (patch for box in ax.containers if isinstance(box, BarContainer) for patch in box), key=lambda b: b.get_x()
+    )
+
+
+def legend(ax) -> list[str]:
+    return [text.get_text() for text in ax.get_legend().get_texts()]
+
+
+def ticks(ax) -> list[str]:
+    return [text.get_text() for text in ax.get_xticklabels()]
+
+
+def test_import_is_light():
+    script = "import sys, ltnb.plots, ltnb.papers; print(*sys.modules)"
+    out = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout.split()
+    assert not {"matplotlib", "seaborn", "sklearn", "pandas"} & set(out)
+
+
+def test_group_colours_stay_apart_for_colour_blind_readers():
+    # Machado et al. 2009, severity 1, on linear RGB; distances in CIE Lab, where about 2 is just noticeable
+    kinds = {
+        "none": np.eye(3),
+        "protan": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+        "deutan": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]],
+        "tritan": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.303900]],
+    }
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+
+    def lab(colour, kind):
+        rgb = np.array(to_rgb(colour))
+        linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+        xyz = to_xyz @ np.clip(np.array(kinds[kind]) @ linear, 0, 1) / np.array([0.9505, 1.0, 1.089])
+        f = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+        return np.array([116 * f[1] - 16, 500 * (f[0] - f[1]), 200 * (f[1] - f[2])])
+
+    for kind in kinds:
+        for a, b in itertools.combinations(GROUP_COLOURS.values(), 2):
+            assert np.linalg.norm(lab(a, kind) - lab(b, kind)) > 15, (kind, a, b)
+    assert len(set(PALETTE)) == len(PALETTE) == 8
+
+
+def test_use_style():
+    with matplotlib.rc_context():
+        plots.use_style()
+        assert matplotlib.rcParams["axes.prop_cycle"].by_key()["color"] == list(PALETTE)
+        assert matplotlib.rcParams["axes.spines.top"] is False
+
+
+def test_class_distribution():
+    ax = plots.class_distribution(torch.tensor(COUNTS), GROUPS, class_names=NAMES, title="tail").axes[0]
+    drawn = bars(ax)
+    assert [bar.get_height() for bar in drawn] == list(COUNTS[ORDER])
+    names = ["many"] * 3 + ["medium"] * 3 + ["few"] * 3
+    assert [to_hex(bar.get_facecolor()).upper() for bar in drawn] == [GROUP_COLOURS[name] for name in names]
+    assert ticks(ax) == [NAMES[i] for i in ORDER]
+    assert legend(ax) == ["many (3 classes)", "medium (3 classes)", "few (3 classes)"]
+    assert ax.get_yscale() == "log" and ax.get_ylabel() == "training images" and ax.get_title(loc="left") == "tail"
+    png(ax.figure)
+
+
+def test_class_distribution_without_groups_and_with_an_empty_one():
+    ax = plots.class_distribution([3, 9, 0], log=False).axes[0]
+    assert [bar.get_height() for bar in bars(ax)] == [9, 3, 0]
+    assert ax.get_legend() is None and ax.get_yscale() == "linear" and "class" in ax.get_xlabel()
+    assert legend(plots.class_distribution([500, 200, 30], shot_groups([500, 200, 30])).axes[0]) == [
+        "many (2 classes)",
+        "medium (1 classes)",
+    ]
+
+
+def test_thin_bars_stay_visible():
+    pixels = png(plots.class_distribution(np.full(1000, 700)))
+    assert (pixels == np.array([0, 0x72, 0xB2])).all(axis=2).mean() > 0.5
+
+
+def test_long_names_fit_beside_each_other():
+    figure = plots.class_distribution(np.arange(1, 61), class_names=[f"mottled beetle {i}" for i in range(60)])
+    figure.draw_without_rendering()
+    boxes = [label.get_window_extent() for label in figure.axes[0].get_xticklabels()]
+    assert all(left.x1 <= right.x0 + 1 for left, right in itertools.pairwise(boxes))
+    assert all(box.y0 >= 0 for box in boxes)
+
+
+def test_per_class_gain():
+    gain = np.array([1.0, -2.0, 3.0, 4.0, -5.0, np.nan, 7.0, 8.0, 9.0])
+    ax = plots.per_class_gain(gain, COUNTS, GROUPS, class_names=NAMES).axes[0]
+    known = [i for i in ORDER if i != 5]
+    assert [bar.get_height() for bar in bars(ax)] == list(gain[known])
+    assert [round(bar.get_x() + bar.get_width() / 2) for bar in bars(ax)] == [0, 1, 2, 3, 4, 5, 7, 8]
+    means = {name: float(np.nanmean(gain[mask])) for name, mask in GROUPS.items()}
+    assert legend(ax) == [f"{name}: mean {value:+.1f}" for name, value in means.items()]
+    flat = [line.get_ydata()[0] for line in ax.lines if len(set(line.get_ydata())) == 1]
+    assert flat == pytest.approx([*means.values(), 0.0])
+    assert ticks(ax) == [NAMES[i] for i in ORDER] and "points" in ax.get_ylabel()
+    png(ax.figure)
+
+
+def test_groups_of_other_counts_stay_together():
+    """At imbalance 10 the groups keep other counts: many still stands before few."""
+    groups = {"many": np.array([0, 1, 0], bool), "medium": np.array([0, 0, 1], bool), "few": np.array([1, 0, 0], bool)}
+    ax = plots.per_class_gain([1.0, 2.0, 3.0], [90, 50, 60], groups).axes[0]
+    assert [bar.get_height() for bar in bars(ax)] == [2.0, 3.0, 1.0]
+
+
+def test_tsne_embedding():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(40, 6)) + np.repeat(np.eye(4, 6) * 20, 10, axis=0)
+    points = plots.tsne_embedding(torch.from_numpy(x), seed=3)
+    assert points.shape == (40, 2) and points.dtype == np.float32 and np.isfinite(points).all()
+    assert np.array_equal(points, plots.tsne_embedding(x, seed=3))
+    apart = np.linalg.norm(points[:, None] - points[None], axis=2) + np.eye(40) * 1e9
+    assert (apart.argmin(axis=1) // 10 == np.arange(40) // 10).all(), "far clusters stay clusters"
+
+
+def test_tsne_draws_every_point_and_names_the_classes_that_occur():
+    labels = np.array([4, 1, 1, 4, 7, 7, 7])
+    points = np.arange(14.0).reshape(7, 2)
+    ax = plots.tsne(None, labels, NAMES, embedding=points, title="t").axes[0]
+    assert legend(ax) == ["name 1", "name 4", "name 7"]
+    assert [len(cloud.get_offsets()) for cloud in ax.collections] == [2, 2, 3]
+    assert np.array_equal(np.asarray(ax.collections[1].get_offsets()), points[labels == 4])
+    assert len({to_hex(cloud.get_facecolor()[0]) for cloud in ax.collections}) == 3
+    png(ax.figure)
+
+
+def test_sixty_classes_have_sixty_looks_and_fit():
+    figure = plots.tsne(
+        None, np.arange(60), [f"mottled beetle {i}" for i in range(60)], embedding=np.random.rand(60, 2)
+    )
+    ax = figure.axes[0]
+    looks = {(to_hex(c.get_facecolor()[0]), c.get_paths()[0].vertices.tobytes()) for c in ax.collections}
+    assert len(looks) == 60 and len(legend(ax)) == 60
+    figure.draw_without_rendering()
+    box = ax.get_legend().get_window_extent()
+    assert figure.bbox.contains(box.x0, box.y0) and figure.bbox.contains(box.x1, box.y1)
+    assert not plots.tsne(None, [0, 1], ["a", "b"], embedding=np.eye(2), legend=False).axes[0].get_legend()
+
+
+def test_loss_curves():
+    history = History(step_loss=[4.0, 3.0, 2.0, 1.0], train_loss=[3.5, 1.5], val_score=[40.0, 60.0])
+    figure = plots.loss_curves({"A": history, "B": history.to_dict(), "C": [3.0, 2.0, 1.0]}, title="phases")
+    first, second = figure.axes
+    assert [line.get_ydata().tolist() for line in first.lines] == [[3.5, 1.5], [3.5, 1.5], [3.0, 2.0, 1.0]]
+    assert [line.get_ydata().tolist() for line in second.lines] == [[40.0, 60.0]] * 2
+    assert legend(first) == ["A", "B", "C"] and first.get_xlabel() == "epoch" and "(%)" in second.get_ylabel()
+    assert first.lines[0].get_xdata().tolist() == [1, 2]
+    png(figure)
+    assert len(plots.loss_curves({"C": [3.0, 2.0]}).axes) == 1
+
+
+def test_step_curve_is_a_running_mean():
+    values = np.random.default_rng(0).normal(size=70)
+    ax = plots.loss_curves({"A": {"step_loss": values}}, x="step").axes[0]
+    raw, smooth = (line.get_ydata() for line in ax.lines)
+    assert np.array_equal(raw, values)
+    assert np.allclose(smooth, [np.mean(values[max(0, i - 2) : i + 1]) for i in range(70)]), "70 // 20 = 3 steps"
+
+
+def test_sweep():
+    ys = {"overall": [50.0, 61.04, 55.0], "few": [np.nan, 30.0, 33.0]}
+    figure = plots.sweep([0.0, 0.2, 1.0], ys, xlabel="λ", published=(0.2, 67.1), errors={"few": [1.0, 1.0, 1.0]})
+    ax = figure.axes[0]
+    assert legend(ax) == ["overall: best 61.0 at 0.2", "few: best 33.0 at 1", "paper: best 67.1 at 0.2"]
+    stars = [(line.get_xdata()[0], line.get_ydata()[0]) for line in ax.lines if line.get_marker() == "*"]
+    assert stars == [(0.2, 61.04), (1.0, 33.0)]
+    assert to_hex(ax.lines[0].get_color()).upper() == GROUP_COLOURS["overall"] and len(ax.collections) == 1
+    assert ax.get_xlabel() == "λ" and ax.get_ylabel() == "accuracy (%)"
+    png(figure)
+    assert legend(plots.sweep([0, 1], {"a": [1, 2]}, xlabel="x", mark_best=False).axes[0]) == ["a"]
+
+
+def test_image_grid():
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 255, (5, 3, 3, 8), dtype=np.uint8)
+    forms = [
+        torch.from_numpy(pixels[0]),
+        pixels[1].transpose(1, 2, 0),
+        Image.fromarray(pixels[2].transpose(1, 2, 0)),
+        torch.from_numpy(pixels[3]) / 255,
+        pixels[4],
+    ]
+    figure = plots.image_grid(
+        forms, [f"a rather long caption {i}" for i in range(5)], columns=3, correct=[True, False, None, 0, 1]
+    )
+    assert len(figure.axes) == 6 and not figure.axes[5].images
+    for ax, image in zip(figure.axes, pixels, strict=False):
+        shown = np.asarray(ax.images[0].get_array(), dtype=np.float64)
+        assert np.allclose(shown * (255 if ax is figure.axes[3] else 1), image.transpose(1, 2, 0), atol=1e-4)
+    assert [ax.spines["left"].get_visible() for ax in figure.axes] == [True, True, False, True, True, False]
+    assert figure.axes[0].spines["left"].get_linestyle() != figure.axes[1].spines["left"].get_linestyle()
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles[0].startswith("✓") and titles[1].startswith("✗") and titles[2].startswith("a rather")
+    assert all(max(map(len, title.split("\n"))) <= 17 for title in titles)
+    png(figure)
+
+
+class Report:
+    overall, many, medium, few = 60.0, 70.0, 55.0, None
+
+
+def test_group_bars():
+    reports = {"ours": Report(), "zero-shot": dict(zip(METRICS, (50.0, 51.0, 49.0, float("nan")), strict=True))}
+    figure = plots.group_bars(reports, published={"ours": {"overall": 67.2}}, errors={"ours": {"many": 2.0}}, title="t")
+    ax = figure.axes[0]
+    assert [bar.get_height() for bar in bars(ax)] == [60.0, 70.0, 55.0, 50.0, 51.0, 49.0]
+    assert [to_hex(bar.get_facecolor()).upper() for bar in bars(ax)] == [GROUP_COLOURS[g] for g in METRICS[:3]] * 2
+    assert legend(ax) == [*METRICS, "paper"] and ticks(ax) == ["ours", "zero-shot"]
+    diamonds = np.concatenate([line.get_ydata() for line in ax.lines if line.get_marker() == "D"])
+    assert diamonds[np.isfinite(diamonds)].tolist() == [67.2]
+    assert [text.get_text() for text in ax.texts] == ["60.0", "50.0", "70.0", "51.0", "55.0", "49.0"]
+    assert ax.get_ylabel() == "accuracy (%)"
+    png(figure)
+
+
+def test_values_are_not_written_on_thin_bars():
+    values = dict.fromkeys(METRICS, 50.0)
+    assert len(plots.group_bars({f"m{i}": values for i in range(3)}).axes[0].texts) == 12
+    assert not plots.group_bars({f"m{i}": values for i in range(20)}).axes[0].texts
+
+
+def test_ax_is_drawn_on():
+    figure, axes = plots.panels(2, 3, width=12, height=6)
+    assert axes.shape == (2, 3)
+    drawn = [
+        plots.class_distribution(COUNTS, GROUPS, ax=axes[0, 0]),
+        plots.per_class_gain(np.ones(9), COUNTS, GROUPS, ax=axes[0, 1]),
+        plots.tsne(None, [0, 1], NAMES, embedding=np.eye(2), ax=axes[0, 2]),
+        plots.loss_curves({"a": History(train_loss=[1.0], val_score=[2.0])}, ax=axes[1, 0]),
+        plots.sweep([0, 1], {"a": [1, 2]}, xlabel="x", ax=axes[1, 1]),
+        plots.group_bars({"a": dict.fromkeys(METRICS, 1.0)}, ax=axes[1, 2]),
+    ]
+    assert all(answer is figure for answer in drawn) and len(figure.axes) == 6
+    png(figure)
+
+
+def test_same_call_same_bytes():
+    first, second = (plots.per_class_gain(np.arange(9.0), COUNTS, GROUPS)._repr_png_() for _ in range(2))
+    assert first == second and len(first) < 100_000
+
+
+def test_save(tmp_path):
+    figure = plots.class_distribution(COUNTS, GROUPS)
+    path = tmp_path / "new" / "chart.png"
+    plots.save(figure, path)
+    plots.save(figure, str(path), dpi=50)
+    with Image.open(path) as written:
+        assert written.format == "PNG" and written.size == (350, 170)
+    assert [file.name for file in path.parent.iterdir()] == ["chart.png"], "no temporary file is left"
+    old = path.read_bytes()
+    figure.savefig = lambda *a, **k: (_ for _ in ()).throw(OSError("disk full"))
+    with pytest.raises(OSError, match="disk full"):
+        plots.save(figure, path)
+    assert path.read_bytes() == old and len(list(path.parent.iterdir())) == 1
+    with pytest.raises(ValueError, match=r"path must end in \.png, got 'chart\.svg'"):
+        plots.save(figure, "chart.svg")
+
+
+BAD = {
+    "no counts": (lambda: plots.class_distribution([]), "class_counts"),
+    "negative": (lambda: plots.class_distribution([3, -1]), "class_counts .*-1"),
+    "names": (lambda: plots.class_distribution([3, 1], class_names=["a"]), "class_names must have 2 entries, got 1"),
+    "keys": (lambda: plots.class_distribution([3], {"many": np.array([True])}), "groups must have the keys"),
+    "mask": (lambda: plots.class_distribution([3, 1], {g: np.array([True]) for g in METRICS[1:]}), r"groups\['many'\]"),
+    "twice": (lambda: plots.class_distribution([3], {g: np.array([True]) for g in METRICS[1:]}), "class 0 in 3 groups"),
+    "gain": (lambda: plots.per_class_gain([1.0], COUNTS, GROUPS), r"gain must have shape \(9,\)"),
+    "few rows": (lambda: plots.tsne_embedding(np.eye(3)), r"N >= 4 and D >= 2, got shape \(3, 3\)"),
+    "nan": (lambda: plots.tsne_embedding(np.full((9, 2), np.nan)), "features must be finite"),
+    "perplexity": (lambda: plots.tsne_embedding(np.eye(9), perplexity=9), "perplexity must lie between 0 and .* 9"),
+    "label": (lambda: plots.tsne(None, [9], NAMES, embedding=np.eye(2)[:1]), r"labels must be in 0\.\.8, got 9"),
+    "embedding": (lambda: plots.tsne(None, [0, 1], NAMES, embedding=np.eye(3)), r"embedding must have shape \(2, 2\)"),
+    "histories": (lambda: plots.loss_curves({}), "histories must hold at least one"),
+    "no losses": (lambda: plots.loss_curves({"a": History()}), "got none for 'a'"),
+    "history": (lambda: plots.loss_curves({"a": 3}), "got int"),
+    "axis": (lambda: plots.loss_curves({"a": [1.0]}, x="hour"), "x must be one of 'epoch', 'step', got 'hour'"),
+    "lengths": (lambda: plots.sweep([0, 1], {"a": [1]}, xlabel="x"), r"ys\['a'\] must hold 2 values"),
+    "all nan": (lambda: plots.sweep([0], {"a": [np.nan]}, xlabel="x"), "at least one of them finite"),
+    "no lines": (lambda: plots.sweep([0], {}, xlabel="x"), "ys must hold at least one line"),
+    "no images": (lambda: plots.image_grid([]), "images must hold at least one"),
+    "grey": (lambda: plots.image_grid([np.zeros((4, 4))]), r"images\[0\] must be RGB"),
+    "range": (lambda: plots.image_grid([np.full((4, 4, 3), 2.0)]), r"images\[0\] must lie in 0\.\.1"),
+    "titles": (lambda: plots.image_grid([np.zeros((4, 4, 3))], ["a", "b"]), "titles must have 1 entries"),
+    "columns": (lambda: plots.image_grid([np.zeros((4, 4, 3))], columns=0), "columns must be an integer >= 1, got 0"),
+    "no methods": (lambda: plots.group_bars({}), "must not be empty, got 0 methods"),
+    "stranger": (lambda: plots.group_bars({"a": Report()}, published={"b": {}}), "published must name .* got 'b'"),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_bad_input(case):
+    call, message = BAD[case]
+    with pytest.raises(ValueError, match=message):
+        call()

@@ -1,0 +1,503 @@
+"""The runner: parameters are checked before anything runs, runs survive a kill, a failing lesson stops nobody else."""
+
+import io
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from ltnb import cli
+from ltnb.runner import folders
+from ltnb.runner.catalog import find_lesson
+from ltnb.runner.display import Display
+from ltnb.runner.execution import Progress, Result, run_all
+from ltnb.runner.parameters import check_overrides, parse_text, read_parameters
+from ltnb.runner.plan import plan, plan_one
+from ltnb.runner.profile import builtin_profiles, load_profile
+from ltnb.runner.worker import stages
+
+REPO = Path(__file__).resolve().parents[1]
+
+PARAMETERS = 'seed = 0\nout = ""\nlr = 0.1\nsteps = 2\nname = "a"\nwidths = [1, 2]\nfast = True\nfeatures = ""'
+RECORD = {
+    "schema": 1, "lesson": "x", "profile": "quick", "parameters": {"steps": 2}, "world": None, "date": "2026-01-01",
+    "environment": {"python": "3"}, "cost": {"wall_s": 1.0}, "metrics": [], "claims": {},
+}  # fmt: skip
+WRITE = f"""
+import json
+from pathlib import Path
+record = {RECORD} | {{"seed": seed}}
+Path(out, "half.txt").write_text("begun")
+"""
+SAVE = 'Path(out, "record.json").write_text(json.dumps(record))'
+
+
+def write_notebook(path: Path, *sources: str, parameters: str = PARAMETERS) -> Path:
+    """A lesson whose first cell is its parameters; sources that begin with # are headings."""
+    notebook = nbformat.v4.new_notebook()
+    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    notebook.cells = [nbformat.v4.new_code_cell(parameters, metadata={"tags": ["parameters"]})]
+    for source in sources:
+        new = nbformat.v4.new_markdown_cell if source.startswith("#") else nbformat.v4.new_code_cell
+        notebook.cells.append(new(source))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(notebook, path)
+    return path
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A stand-in for a clone: its own notebooks and its own runs folder."""
+    (tmp_path / "pyproject.toml").write_text('[project]\nname = "ltnb"\n')
+    write_notebook(tmp_path / "notebooks" / "01_good.ipynb", "## 1 Work", WRITE, "## 2 End", SAVE)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def command(*arguments: str, **options):
+    """The command in a process of its own, as a user starts it."""
+    environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "ltnb", *arguments],
+        env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options,
+    )  # fmt: skip
+
+
+def usage_error(capsys, *arguments: str) -> str:
+    """What a wrong argument says: exit status 2, one line on stderr, nothing on stdout, nothing run."""
+    try:
+        status = cli.main(list(arguments))
+    except SystemExit as stop:  # argparse's own
+        status = stop.code
+    out, err = capsys.readouterr()
+    assert status == 2 and out == "" and err.count("\n") == 1 and "Traceback" not in err, (status, out, err)
+    assert not list(Path("runs").rglob("*.ipynb"))
+    return err
+
+
+# ---- parameters
+
+
+def test_parameters_are_read_in_order(tmp_path):
+    source = 'a = 1\nb: float = 1e-4  # comment\nc = [1, "x"]\nd = None\ne = -2\nf = {"k": (1, 2)}'
+    path = write_notebook(tmp_path / "n.ipynb", parameters=source)
+    assert list(read_parameters(path).items()) == [
+        ("a", 1), ("b", 1e-4), ("c", [1, "x"]), ("d", None), ("e", -2), ("f", {"k": (1, 2)}),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("source", ["a = 1 + n", "a = b = 1", "a, b = 1, 2", "import os", "a = open('f')", "a = ("])
+def test_parameters_cell_holds_literals_only(tmp_path, source):
+    path = write_notebook(tmp_path / "n.ipynb", parameters=source)
+    with pytest.raises(ValueError, match="n.ipynb"):
+        read_parameters(path)
+
+
+def test_exactly_one_parameters_cell(tmp_path):
+    path = write_notebook(tmp_path / "n.ipynb")
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells.append(notebook.cells[0].copy())
+    nbformat.write(notebook, path)
+    with pytest.raises(ValueError, match="exactly one .* it has 2"):
+        read_parameters(path)
+    (tmp_path / "torn.ipynb").write_text('{"cells": [')
+    with pytest.raises(ValueError, match="torn.ipynb is not a notebook"):
+        read_parameters(tmp_path / "torn.ipynb")
+
+
+DEFAULTS = {"lr": 0.1, "steps": 2, "fast": True, "name": "a", "widths": [1, 2], "pair": (0.1, 0.2), "any": None}
+
+
+@pytest.mark.parametrize(
+    "name, value, expected",
+    [("lr", 1, 1.0), ("lr", 1e-4, 1e-4), ("steps", 5, 5), ("fast", False, False), ("name", "", ""),
+     ("widths", [], []), ("widths", (3,), [3]), ("pair", [1, 2], (1.0, 2.0)), ("any", "x", "x"), ("any", 3, 3)],
+)  # fmt: skip
+def test_fitting_values_are_taken(name, value, expected):
+    given = check_overrides("lesson", DEFAULTS, {name: value})[name]
+    assert given == expected and type(given) is type(expected)
+
+
+@pytest.mark.parametrize(
+    "name, value, message",
+    [
+        ("lr", "1e-4", "parameter 'lr' of lesson: expected float, got str '1e-4' (in YAML write 1.0e-4)"),
+        ("lr", "2E5", "(in YAML write 2.0e5)"),
+        ("lr", "0.5", "expected float, got str '0.5' (write 0.5 without quotes)"),
+        ("lr", "much", "expected float, got str 'much'"),
+        ("lr", True, "expected float, got bool True"),
+        ("lr", None, "expected float, got NoneType None"),
+        ("steps", True, "expected int, got bool True"),
+        ("steps", 1.5, "expected int, got float 1.5"),
+        ("fast", 1, "expected bool, got int 1"),
+        ("name", False, "expected str, got bool False (in YAML put quotes around yes, no, on and off)"),
+        ("name", 3, "expected str, got int 3"),
+        ("widths", "12", "expected list, got str '12'"),
+        ("widths", [1, "2"], "parameter 'widths' of lesson, element 1: expected int, got str '2'"),
+        ("leraning", 1, "lesson has no parameter 'leraning' (it has: lr, steps"),
+        ("step", 1, "lesson has no parameter 'step'; did you mean 'steps'?"),
+    ],
+)
+def test_wrong_values_name_parameter_type_and_value(name, value, message):
+    with pytest.raises(ValueError) as error:
+        check_overrides("lesson", DEFAULTS, {name: value})
+    assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name, text, expected",
+    [("lr", "1e-4", 1e-4), ("lr", "2", 2.0), ("steps", "7", 7), ("fast", "false", False), ("fast", "True", True),
+     ("name", "3", "3"), ("widths", "[4]", [4]), ("any", "plain", "plain"), ("any", "3", 3)],
+)  # fmt: skip
+def test_command_line_text_is_read_as_the_default_asks(name, text, expected):
+    value = parse_text("lesson", DEFAULTS, name, text)
+    assert value == expected and type(value) is type(expected)
+
+
+# ---- profiles and plans
+
+
+def write_profile(text: str) -> str:
+    Path("mine.yaml").write_text(text)
+    return "mine.yaml"
+
+
+def test_builtin_profiles_load():
+    assert set(builtin_profiles()) == {"quick", "standard"}
+    assert load_profile("quick").seeds == (0,)
+    assert len(load_profile("standard").seeds) >= 3
+    assert all(parameters["profile"] == "standard" for parameters in load_profile("standard").lessons.values())
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("lessons: {01_good: {lr: 1e-4}}", "in YAML write 1.0e-4"),
+        ("lessons: {01_good: {learning_rate: 0.1}}", "has no parameter 'learning_rate'"),
+        ("lessons: {01_god: {}}", "unknown lesson '01_god'; did you mean '01_good'?"),
+        ("lessons: {01_good: [1]}", "must be a mapping"),
+        ("lessons: {01_good: {steps: 1, steps: 2}}", "'steps' stands twice"),
+        ("lessons: {01_good: {}}\nseed: [1]", "unknown key 'seed'; did you mean 'seeds'?"),
+        ("lessons: {01_good: {}}\nseeds: [1, 1]", "seeds must be distinct"),
+        ("lessons: {01_good: {}}\nseeds: 3", "seeds must be distinct"),
+        ("lessons: {01_good: {out: x}}", "parameter 'out' is the runner's own"),
+        ("lessons: {01_good: {features: gone.npz}}", "parameter 'features': no such file: gone.npz"),
+        ("lessons: [01_good]", "is not a profile"),
+        ("lessons: {", "is not YAML"),
+    ],
+)
+def test_a_wrong_profile_is_an_error_before_anything_runs(project, capsys, text, message):
+    assert message in usage_error(capsys, "reproduce", "--profile", write_profile(text))
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("reproduce", "--profile", "quik"), "unknown profile 'quik'; did you mean 'quick'?"),
+        (("reproduce", "--profile", "gone.yaml"), "no such profile file"),
+        (("reproduce", "--jobs", "many"), "invalid int value"),
+        (("run", "01_good", "-p", "lr", "much"), "expected float, got str 'much'"),
+        (("run", "01_good", "-p", "lr", "1", "-p", "lr", "2"), "given twice"),
+        (("run", "01_good", "-p", "stepps", "1"), "did you mean 'steps'?"),
+        (("run", "01_good", "--jobs", "0"), "--jobs must be at least 1"),
+        (("run", "01_good", "--name", "../x"), "--name must be a plain folder name"),
+        (("run", "02_bad"), "unknown lesson '02_bad'"),
+        (("run", "gone.ipynb"), "no such notebook"),
+        (("report",), "no finished runs in"),
+        (("produce",), "invalid choice"),
+        ((), "required"),
+    ],
+)  # fmt: skip
+def test_wrong_arguments_say_so_in_one_line(project, capsys, arguments, message):
+    assert message in usage_error(capsys, *arguments)
+
+
+def test_lessons_must_take_seed_and_out(project):
+    write_notebook(project / "notebooks" / "02_bare.ipynb", parameters="lr = 0.1")
+    with pytest.raises(ValueError, match="02_bare has no parameter 'seed'"):
+        plan_one("02_bare", {}, project / "runs")
+
+
+def test_paths_are_made_absolute(project):
+    (project / "f.npz").write_bytes(b"1")
+    task = plan_one("01_good", {"features": "f.npz"}, Path("runs"))
+    assert task.parameters["features"] == str(project / "f.npz")
+    assert task.folder == str(project / "runs" / "01_good" / "seed0")
+
+
+def test_key_follows_everything_the_result_depends_on(project):
+    (project / "f.npz").write_bytes(b"1")
+    first = plan_one("01_good", {"features": "f.npz"}, Path("runs"))
+    assert plan_one("01_good", {"features": "f.npz"}, Path("elsewhere")).key == first.key
+    assert plan_one("01_good", {"features": "f.npz", "steps": 3}, Path("runs")).key != first.key
+    (project / "f.npz").write_bytes(b"22")
+    assert plan_one("01_good", {"features": "f.npz"}, Path("runs")).key != first.key
+    before = plan_one("01_good", {}, Path("runs"))
+    write_notebook(project / "notebooks" / "01_good.ipynb", WRITE, "x = 1", SAVE)
+    assert plan_one("01_good", {}, Path("runs")).key != before.key
+
+
+def test_plan_is_lessons_times_seeds(project):
+    write_notebook(project / "notebooks" / "02_more.ipynb")
+    profile = load_profile(write_profile("seeds: [4, 5]\nlessons: {01_good: {steps: 9}, 02_more: }"))
+    tasks = plan(profile, project / "runs")
+    assert [(task.lesson, task.seed) for task in tasks] == [
+        ("01_good", 4), ("01_good", 5), ("02_more", 4), ("02_more", 5)]  # fmt: skip
+    assert tasks[0].parameters == {"steps": 9, "seed": 4, "out": "."}
+    assert [task.label for task in plan(profile, project / "runs", ["02_more"], (7,))] == ["02_more seed 7"]
+    with pytest.raises(ValueError, match="did you mean '02_more'"):
+        plan(profile, project / "runs", ["02_mor"])
+
+
+# ---- running
+
+
+def records(folder: Path) -> dict[str, str]:
+    return {str(path.relative_to(folder)): path.read_text() for path in sorted(folder.rglob("record.json"))}
+
+
+def test_a_failing_lesson_does_not_stop_the_others(project):
+    write_notebook(project / "notebooks" / "00_bad.ipynb", "## Trouble", "raise KeyError('no such\\n thing')")
+    write_profile("seeds: [1]\nlessons: {00_bad: , 01_good: {steps: 3}}")
+    process = command("reproduce", "--profile", "mine.yaml", "--jobs", "1")
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "00_bad seed 1 failed at code cell 3 (Trouble): KeyError: 'no such\\n thing'" in err, err
+    assert "the notebook as far as it came: runs/mine/00_bad/seed1.failed" in err
+    assert "Traceback" not in err
+    assert "01_good seed 1:" in err and "2 End" in err  # progress: a line a section
+    folder = project / "runs" / "mine"
+    assert sorted(str(path.relative_to(folder)) for path in folder.glob("*/*")) == [
+        "00_bad/seed1.failed",
+        "01_good/seed1",
+    ]
+    failed = nbformat.read(folder / "00_bad/seed1.failed/00_bad.ipynb", as_version=4)
+    assert any(output.output_type == "error" for cell in failed.cells for output in cell.get("outputs", []))
+    names = sorted(path.name for path in (folder / "01_good/seed1").iterdir())
+    assert names == ["01_good.ipynb", "done.json", "half.txt", "record.json"]
+    assert json.loads((folder / "01_good/seed1/record.json").read_text())["seed"] == 1
+    done = json.loads((folder / "01_good/seed1/done.json").read_text())
+    assert done["parameters"] == {"steps": 3, "seed": 1, "out": "."}
+
+
+def test_kernel_is_this_interpreter_and_ltnb_this_copy(project, monkeypatch):
+    """A kernelspec of the machine that is called python3 too, and start-up files of the user's, stay out."""
+    spec = project / "elsewhere" / "kernels" / "python3"
+    spec.mkdir(parents=True)
+    (spec / "kernel.json").write_text('{"argv": ["false"], "display_name": "wrong", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(project / "elsewhere"))
+    source = """
+import json, os, sys, ltnb
+from pathlib import Path
+facts = {"python": sys.executable, "ltnb": ltnb.__file__, "threads": os.environ["OMP_NUM_THREADS"], "cwd": os.getcwd()}
+Path(out, "facts.json").write_text(json.dumps(facts))
+"""
+    write_notebook(project / "notebooks" / "01_good.ipynb", source)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    monkeypatch.setattr("ltnb.runner.execution.available_cores", lambda: 7)
+    (result,) = run_all([plan_one("01_good", {}, project / "runs")], jobs=2, progress=Progress())
+    assert result.status == "done", result.error
+    facts = json.loads((result.folder / "facts.json").read_text())
+    assert facts["python"] == sys.executable and facts["threads"] == "3"
+    assert Path(facts["ltnb"]) == REPO / "ltnb" / "__init__.py"
+    assert facts["cwd"] == str(result.folder) + ".partial"
+
+
+SLOW = """
+import time
+Path(out, "pid.txt").write_text(str(__import__("os").getpid()))
+time.sleep(0 if Path("{flag}").exists() else 60)
+"""
+
+
+def test_killed_in_the_middle_goes_on_from_there(project):
+    """SIGKILL with one run finished and another half-written: no process is left, and the records end up the same."""
+    flag = project / "fast"
+    write_notebook(project / "notebooks" / "02_slow.ipynb", WRITE, SLOW.format(flag=flag), SAVE)
+    write_profile("seeds: [3]\nlessons: {01_good: {}, 02_slow: }")
+    arguments = ("reproduce", "--profile", "mine.yaml", "--jobs", "1")
+    runs = project / "runs" / "mine"
+    process = command(*arguments)
+    pid_file = runs / "02_slow" / "seed3.partial" / "pid.txt"
+    wait_for(lambda: pid_file.is_file() and pid_file.read_text())
+    kernel = int(pid_file.read_text())
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    wait_for(lambda: not Path(f"/proc/{kernel}").exists() or "Z" in Path(f"/proc/{kernel}/stat").read_text().split()[2])
+    assert set(records(runs)) == {"01_good/seed3/record.json"}
+    first = (runs / "01_good" / "seed3" / "done.json").stat().st_mtime_ns
+
+    flag.touch()
+    process = command(*arguments)
+    out, err = process.communicate(timeout=120)
+    assert process.returncode == 0, err
+    assert "[1/2] 01_good seed 3: kept" in err and "[2/2] 02_slow seed 3: done" in err
+    assert (runs / "01_good" / "seed3" / "done.json").stat().st_mtime_ns == first
+    assert not list(runs.rglob("*.partial"))
+    expected = RECORD | {"seed": 3}
+    assert {name: json.loads(text) for name, text in records(runs).items()} == {
+        "01_good/seed3/record.json": expected, "02_slow/seed3/record.json": expected}  # fmt: skip
+
+
+def wait_for(condition, seconds: float = 120.0) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "waited too long"
+        time.sleep(0.05)
+
+
+def finished_run(project: Path, **parameters):
+    """A finished run without the cost of a kernel."""
+    task = plan_one("01_good", parameters, project / "runs")
+    (folders.prepare(task) / "record.json").write_text(json.dumps(RECORD | {"seed": task.seed}))
+    folders.finish(task, 1.0)
+    return task
+
+
+def test_only_whole_and_valid_runs_are_kept(project):
+    task = finished_run(project)
+    assert folders.is_finished(task)
+    assert not folders.is_finished(plan_one("01_good", {"steps": 5}, project / "runs"))
+    record = Path(task.folder) / "record.json"
+    record.write_text(record.read_text()[:5])  # truncated
+    assert not folders.is_finished(task)
+    record.unlink()
+    assert not folders.is_finished(task)
+    task = finished_run(project)
+    (Path(task.folder) / "done.json").write_text('{"key": ')
+    assert not folders.is_finished(task)
+    task = finished_run(project)
+    folders.forget(task)
+    assert not folders.is_finished(task)
+
+
+def test_a_lesson_that_writes_a_broken_record_has_failed(project):
+    task = plan_one("01_good", {}, project / "runs")
+    partial = folders.prepare(task)
+    for content, message in ((json.dumps(RECORD)[:50], "not a whole JSON file"), ("{}", "schema must be 1")):
+        (partial / "record.json").write_text(content)
+        with pytest.raises(ValueError, match=message):
+            folders.finish(task, 1.0)
+    assert not Path(task.folder).exists()
+
+
+def test_a_new_run_replaces_the_stale_one_only_when_it_is_through(project):
+    old = finished_run(project)
+    new = plan_one("01_good", {"steps": 5}, project / "runs")
+    partial = folders.prepare(new)
+    assert folders.is_finished(old)
+    (partial / "figure.png").write_bytes(b"")
+    folders.finish(new, 2.0)
+    assert folders.is_finished(new) and not folders.is_finished(old)
+
+
+def test_two_commands_do_not_share_a_folder(project):
+    with folders.lock(project / "runs"):
+        with pytest.raises(ValueError, match=rf"process {os.getpid()}\) works in"):
+            with folders.lock(project / "runs", patience=0.2):
+                pass
+    with folders.lock(project / "runs", patience=0.2):
+        pass
+
+
+# ---- what is shown
+
+
+def test_stages_are_headings():
+    cells = [
+        {"cell_type": "code", "source": ["# not a heading"]},
+        {"cell_type": "markdown", "source": ["# **Title**\n", "text\n", "```\n", "# code\n", "```\n"]},
+        {"cell_type": "code", "source": "x"},
+        {"cell_type": "markdown", "source": "no heading"},
+        {"cell_type": "markdown", "source": "## 2 `Next`"},
+    ]
+    assert stages(cells) == ["", "Title", "Title", "Title", "2 Next"]
+
+
+def test_display_in_a_log_and_on_a_terminal(project):
+    task = plan_one("01_good", {}, project / "runs")
+    log, terminal = io.StringIO(), io.StringIO()
+    for stream, in_place in ((log, False), (terminal, True)):
+        display = Display(stream, total=2, in_place=in_place)
+        display.started(task)
+        for cell, stage in ((1, "1 Work"), (2, "1 Work"), (3, "2 End")):
+            display.advanced(task, cell, 3, stage)
+        display.ended(Result(task, "done", 67.0, Path(task.folder)))
+        display.ended(Result(task, "failed", 2.0, Path(task.folder), "code cell 1: ValueError: x"))
+    lines = log.getvalue().splitlines()
+    assert [line.split()[-1] for line in lines] == ["started", "Work", "End", "1:07", "s"]
+    assert "\x1b" not in log.getvalue() and "\x1b[1A\x1b[J" in terminal.getvalue()
+    assert terminal.getvalue().endswith("[2/2] 01_good seed 0: FAILED after 2 s\n")
+
+
+def test_find_lesson_takes_a_path(project):
+    assert find_lesson("notebooks/01_good.ipynb") == project / "notebooks" / "01_good.ipynb" == find_lesson("01_good")
+
+
+# ---- the final table
+
+
+def finished_lesson(project: Path, lesson: str, seed: int, rows: dict, profile: str = "standard", **parameters) -> Path:
+    """A finished run whose record holds these headline rows (overall, many, medium, few)."""
+    from ltnb.results import Record
+
+    folder = project / "runs" / profile / lesson / f"seed{seed}"
+    parameters = {"dataset": "folder:x", "seed": seed, "out": ".", **parameters}
+    record = Record(lesson, parameters, seed, profile, environment={"python": "3"}, cost={"wall_s": 1.0})
+    for name, values in rows.items():
+        record.add("headline", name, None, **dict(zip(("overall", "many", "medium", "few"), values, strict=True)))
+    record.add_value("other", "row", "overall", 99.9)
+    folder.mkdir(parents=True)
+    record.save(folder / "record.json")
+    (folder / "done.json").write_text("{}")
+    return folder
+
+
+def test_report_prints_the_table_and_collects_records(project, capsys):
+    for seed, few in ((0, 10.0), (1, 20.0), (10, 30.0)):
+        rows = {"zero-shot": (50.0, 51.0, None, few), "decoupled": (60.04, 61.0, 62.0, 63.0)}
+        finished_lesson(project, "02_ballad", seed, rows)
+    finished_lesson(project, "00_start", 0, {})
+    (project / "runs" / "standard" / "02_ballad" / "seed7.failed").mkdir()
+    assert cli.main(["report", "--profile", "standard", "--write-records"]) == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[:4] == [
+        "02_ballad, folder:x, standard, seed 0 1 10",
+        "                  all        many      medium         few",
+        "zero-shot  50.0 ± 0.0  51.0 ± 0.0           – 20.0 ± 10.0",
+        "decoupled  60.0 ± 0.0  61.0 ± 0.0  62.0 ± 0.0  63.0 ± 0.0",
+    ]
+    assert "99.9" not in out
+    content = json.loads((project / "figures" / "records" / "02_ballad.json").read_text())
+    assert [run["seed"] for run in content["runs"]] == [0, 1, 10]
+    assert "wrote figures/records/02_ballad.json" in out
+
+
+def test_runs_with_other_parameters_are_not_averaged(project, capsys):
+    finished_lesson(project, "02_ballad", 0, {"a": (1.0, 1.0, 1.0, 1.0)}, steps=1)
+    finished_lesson(project, "02_ballad", 1, {"a": (3.0, 3.0, 3.0, 3.0)}, steps=2)
+    assert cli.main(["report", "--profile", "standard"]) == 0
+    out = capsys.readouterr().out
+    assert out.count("02_ballad,") == 2 and "2.0" not in out
+
+
+def test_only_standard_runs_become_records(project, capsys):
+    finished_lesson(project, "02_ballad", 0, {"a": (1.0, 1.0, 1.0, 1.0)}, profile="quick")
+    assert cli.main(["report", "--write-records"]) == 2
+    assert "of profile 'quick'" in capsys.readouterr().err
+    assert not (project / "figures" / "records" / "02_ballad.json").exists()
+
+
+def test_a_truncated_record_is_named(project, capsys):
+    folder = finished_lesson(project, "02_ballad", 0, {"a": (1.0, 1.0, 1.0, 1.0)})
+    record = folder / "record.json"
+    record.write_text(record.read_text()[:100])
+    assert cli.main(["report", "--profile", "standard"]) == 2
+    err = capsys.readouterr().err
+    assert str(record.relative_to(project)) in err and "not a whole JSON file" in err and err.count("\n") == 1

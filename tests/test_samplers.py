@@ -1,0 +1,164 @@
+"""The contract of every sampler in ``registries.py``, and the samplers on class counts of real data sets."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pytest
+import torch
+from contract import oracles
+from contract.cases import SamplerCase
+from real_splits import real_counts
+from registries import SAMPLERS
+from torch.utils.data import DataLoader
+
+from ltnb.data.longtail import pareto_counts
+from ltnb.samplers import STRATEGIES, BalancedSampler, sampling_probabilities
+
+samplers = pytest.mark.parametrize("case", SAMPLERS, ids=lambda case: case.name)
+strategies = pytest.mark.parametrize("strategy", STRATEGIES)
+
+COUNTS = np.array([400, 1, 90, 30, 5])
+CLASSES = np.array([0, 1, 3, 4, 6])
+LABELS = np.random.default_rng(0).permutation(np.repeat(CLASSES, COUNTS))
+
+
+def progress_of(case: SamplerCase, epoch: int) -> float:
+    return epoch / (case.epochs - 1) if case.scheduled else 0.0
+
+
+@samplers
+def test_sampler_yields_as_many_valid_indices_as_its_length(case: SamplerCase):
+    for num_samples in (None, 1, 100, len(LABELS), 3 * len(LABELS) + 7):
+        sampler = case.build(labels=LABELS, num_samples=num_samples)
+        drawn = list(sampler)
+        assert len(sampler) == len(drawn) == (num_samples or len(LABELS))
+        assert all(type(index) is int and 0 <= index < len(LABELS) for index in drawn)
+
+
+@samplers
+@pytest.mark.parametrize("epoch", [0, 1, 3])
+def test_sampler_histograms_are_within_four_sigma(case: SamplerCase, epoch: int):
+    draws = 100 * len(LABELS)
+    sampler = case.build(labels=LABELS, num_samples=draws, seed=5)
+    sampler.set_epoch(epoch)
+    drawn = np.array(list(sampler))
+    p_class = np.array(case.probabilities(COUNTS, progress_of(case, epoch)))
+    p_image = (p_class / COUNTS)[np.searchsorted(CLASSES, LABELS)]
+
+    def sigmas(indices: np.ndarray, p: np.ndarray, per_image: bool) -> np.ndarray:
+        histogram = np.bincount(indices if per_image else np.searchsorted(CLASSES, LABELS[indices]), minlength=len(p))
+        return (histogram - len(indices) * p) / np.sqrt(len(indices) * p * (1 - p))
+
+    assert np.abs(sigmas(drawn, p_class, per_image=False)).max() <= 4
+    # the order carries nothing: the first tenth has the same law
+    assert np.abs(sigmas(drawn[: draws // 10], p_class, per_image=False)).max() <= 4
+    # 526 images: five sigma leaves a correct sampler a chance of 3e-4 to fail, and the seed is fixed
+    each = sigmas(drawn, p_image, per_image=True)
+    assert np.abs(each).max() <= 5
+    # too even is wrong as well, unless images are drawn without replacement
+    assert 0.75 < np.square(each).mean() < 1.25 if case.with_replacement else np.abs(each).max() < 1e-9
+
+
+@samplers
+def test_sampler_without_replacement_is_a_permutation(case: SamplerCase):
+    for epoch in range(2):
+        sampler = case.build(labels=LABELS)
+        sampler.set_epoch(epoch)
+        assert (sorted(sampler) == list(range(len(LABELS)))) == (not case.with_replacement)
+        partial = list(case.build(labels=LABELS, num_samples=len(LABELS) // 2))
+        assert (len(set(partial)) == len(partial)) == (not case.with_replacement)
+
+
+@samplers
+def test_sampler_draw_depends_on_seed_and_epoch_alone(case: SamplerCase):
+    def drawn(seed: int, epoch: int) -> list[int]:
+        np.random.seed(epoch)  # noqa: NPY002  the global generators must not matter
+        torch.manual_seed(seed + epoch)
+        sampler = case.build(labels=LABELS, seed=seed)
+        sampler.set_epoch(epoch)
+        assert list(sampler) == list(sampler)
+        return list(sampler)
+
+    assert drawn(0, 1) == drawn(0, 1)
+    different = {tuple(drawn(seed, epoch)) for seed in range(3) for epoch in range(3)}
+    assert len(different) == 9
+    state = torch.get_rng_state()
+    list(case.build(labels=LABELS))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+@samplers
+def test_sampler_takes_labels_of_any_kind(case: SamplerCase):
+    expected = list(case.build(labels=LABELS))
+    for labels in (LABELS.tolist(), torch.from_numpy(LABELS), LABELS.astype(np.int32), torch.from_numpy(LABELS).int()):
+        assert list(case.build(labels=labels)) == expected
+
+
+@samplers
+def test_sampler_in_a_data_loader_with_workers(case: SamplerCase):
+    sampler = case.build(labels=LABELS, num_samples=60)
+    loader = DataLoader(range(len(LABELS)), batch_size=16, sampler=sampler, num_workers=2, persistent_workers=True)
+    assert len(loader) == 4
+    for epoch in range(2):
+        sampler.set_epoch(epoch)
+        assert torch.cat(list(loader)).tolist() == list(sampler)
+
+
+@strategies
+@pytest.mark.parametrize("progress", [0.0, 0.3, 1.0])
+def test_probabilities_equal_the_slow_oracle(strategy: str, progress: float):
+    for kind in (np.array, list, torch.tensor):
+        p = sampling_probabilities(kind(COUNTS.tolist()), strategy, progress)
+        assert p.dtype == np.float64
+        assert p.sum() == pytest.approx(1, abs=1e-15)
+        expected = oracles.sampling_probabilities(COUNTS, strategy, progress)
+        np.testing.assert_allclose(p, expected, rtol=1e-14, atol=0)
+
+
+def test_mix_runs_from_instance_to_class():
+    instance, uniform = (sampling_probabilities(COUNTS, name) for name in ("instance", "class"))
+    assert np.array_equal(sampling_probabilities(COUNTS, "mix"), instance)
+    assert np.array_equal(sampling_probabilities(COUNTS, "mix", 1.0), uniform)
+    sampler = BalancedSampler(LABELS, "mix", epochs=5)
+    steps = []
+    for epoch in range(5):
+        sampler.set_epoch(epoch)
+        steps.append(sampler.progress)
+    assert steps == [0, 0.25, 0.5, 0.75, 1]
+    assert BalancedSampler(LABELS, "mix", epochs=1).progress == 0
+
+
+def test_equal_counts_make_all_strategies_equal():
+    for strategy in STRATEGIES:
+        np.testing.assert_allclose(sampling_probabilities([7] * 4, strategy, 0.3), 0.25, rtol=1e-15)
+
+
+@pytest.mark.parametrize("name", ["ImageNet_LT", "Places_LT"])
+@strategies
+def test_a_million_draws_on_real_counts(shared_data, name: str, strategy: str):
+    counts = real_counts(shared_data, name)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    sampler = BalancedSampler(labels, strategy, num_samples=1_000_000, seed=1, epochs=3)
+    sampler.set_epoch(1)
+    histogram = np.bincount(labels[sampler.draw()], minlength=len(counts))
+    p = np.array(oracles.sampling_probabilities(counts, strategy, 0.5))
+    sigma = (histogram - 1e6 * p) / np.sqrt(1e6 * p * (1 - p))
+    # one of 1,365 classes beyond four sigma has a chance of 8 %; the seed is fixed and none is
+    assert np.abs(sigma).max() < 4
+    if strategy != "instance":
+        assert 0.85 < np.square(sigma).mean() < 1.15
+
+
+@strategies
+def test_a_million_draws_take_less_than_three_tenths_of_a_second(strategy: str):
+    counts = pareto_counts(1280, 5, 1000)
+    sampler = BalancedSampler(np.repeat(np.arange(1000), counts), strategy, num_samples=1_000_000, epochs=1)
+    seconds = []
+    for _ in range(3):
+        start = time.process_time()
+        drawn = sum(1 for _ in sampler)
+        seconds.append(time.process_time() - start)
+    assert drawn == 1_000_000
+    assert min(seconds) < 0.3
