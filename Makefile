@@ -66,11 +66,13 @@ install: $(STAMP)  ## only make and fill .venv
 clean:  ## remove .venv, runs and caches
 	rm -rf $(VENV) runs .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 
+# Debian packs venv's pip apart; where it is missing the system's own pip helps out
 $(BIN)/python:
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11))" \
 	    || { echo "ltnb needs Python 3.11 or newer; this is $$($(PYTHON) --version 2>&1). Try: make PYTHON=python3.11" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
-	    echo "python's venv is missing (on Debian: apt install python3-venv); install it and run make again" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) > /dev/null 2>&1 || { rm -rf $(VENV); \
+	    $(PYTHON) -m venv --without-pip $(VENV) && $(PYTHON) -m pip --python $@ install --quiet pip; } || { rm -rf $(VENV); \
+	    echo "python's venv or pip is missing: on Debian, apt install python3-venv; then run make again" >&2; exit 1; }
 
 # torch first: the CPU build of "make cpu" stays, and everything else then fits to it
 $(STAMP): pyproject.toml constraints.txt | $(BIN)/python

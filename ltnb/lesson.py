@@ -1,4 +1,4 @@
-"""The frame around a lesson: its record, its standard runs, its figures. What a lesson is about stands in its own cells."""
+"""The frame around a lesson: its record, its standard runs, its figures; what it is about stands in its own cells."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Lesson:
     figures: list[str] = field(default_factory=list)
 
     def table(self, section: str, paper: str | None = None, columns: Sequence[str] = GROUPS) -> pd.DataFrame:
-        """Published vs ours for one section: the paper's rows, this run's, the standard runs' (see `ltnb.results.comparison`).
+        """Published vs ours for one section, see `ltnb.results.comparison`.
 
         Args:
             section: as given to ``record.add``.
@@ -59,7 +59,7 @@ class Lesson:
         return figure
 
     def claims(self) -> pd.DataFrame:
-        """Store the measured quantities of the lesson's claims in the record; the table shows them beside the paper's."""
+        """Store the measured quantities of the lesson's claims in the record; a table shows them beside the paper's."""
         import pandas as pd
 
         from ltnb.papers import CLAIMS
@@ -130,7 +130,7 @@ def start(lesson: str, parameters: Mapping[str, Any]) -> Lesson:
 
 
 def open_data(dataset: str, *, size: str, imbalance: int, seed: int) -> LongTailData:
-    """`ltnb.data.load` for lesson parameters: `size` (``quick`` or ``standard``) only means something to rendered worlds."""
+    """`ltnb.data.load` for lesson parameters; `size` (``quick``, ``standard``) is for rendered worlds."""
     from ltnb.data import load
 
     extra = {"size": size} if dataset.startswith("critters") else {}

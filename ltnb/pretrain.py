@@ -1,7 +1,8 @@
-"""Pre-train a mini-CLIP on the stream of rendered critters: ``python -m ltnb.pretrain mini-vit`` (``make weights`` runs both).
+"""Pre-train the shipped mini-CLIPs on rendered critters: ``python -m ltnb.pretrain`` (``make weights``).
 
-CLIP's symmetric contrastive loss on image-caption pairs that are drawn once and never repeated (Radford et al. 2021; the loss is BALLAD Eq. 2 + Eq. 3).
-The run writes ``ltnb/clip/weights/<name>.safetensors`` and beside it ``<name>.log.json`` with the loss curve; it can be interrupted and resumed.
+CLIP's symmetric contrastive loss on image-caption pairs that are drawn once and never repeated (Radford et al. 2021;
+the loss is BALLAD Eq. 2 + Eq. 3). A run writes ``<name>.safetensors`` and beside it ``<name>.log.json`` with the
+settings and the loss curve; interrupted, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -9,22 +10,25 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import time
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from queue import Queue
 from threading import Thread
+from typing import Any
 
 import torch
 import torch.nn.functional as F  # noqa: N812
+from torch import Tensor, nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ltnb._files import replacing
 from ltnb.clip.mini import (
-    MINI_MODELS,
+    VocabularyMap,
     build_mini,
     git_commit,
+    load_compact,
     register_mini_models,
     save_compact,
     shrink_vocabulary,
@@ -33,46 +37,108 @@ from ltnb.clip.mini import (
 )
 from ltnb.clip.text_tower import encode_text
 from ltnb.data.critters_captions import stream_batch, vocabulary_texts
+from ltnb.data.critters_render import EASY, WORLD
 from ltnb.data.critters_world import RARE, WORLD_VERSION
+
+RECIPES: dict[str, dict[str, Any]] = {
+    "mini-rn": {"pairs": 350_000, "lr": 1.0e-3},
+    "mini-vit": {"pairs": 500_000, "lr": 5.0e-4, "text_from": "mini-rn"},
+}
+"""How the shipped models are made, in this order. The ResNet learns both towers; the ViT, which learns far more slowly
+from random weights, takes over the ResNet's text tower and learns the image tower alone."""
 
 STREAM_SEED = 990_001
 """Individuals of the pre-training stream; no data set draws from this seed."""
-MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(1, 3, 1, 1)
-STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(1, 3, 1, 1)
+EASY_SHARE = 0.5
+"""Part of a run in which pictures go from portraits to full difficulty; on hard ones alone learning barely starts."""
+CHECKPOINT_EVERY = 200
+
+_MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(1, 3, 1, 1)
+_STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(1, 3, 1, 1)
 
 
-def _pixels(images: torch.Tensor, size: int) -> torch.Tensor:
-    """uint8 (B, 3, 64, 64) -> normalised float (B, 3, size, size); the antialiased bicubic of the evaluation preprocessing."""
+def _pixels(images: Tensor, size: int) -> Tensor:
+    """uint8 (B, 3, 64, 64) -> normalised float (B, 3, size, size), resized as in evaluation."""
     x = images.float()
     if x.shape[-1] != size:
         x = F.interpolate(x, size=(size, size), mode="bicubic", antialias=True, align_corners=False).clamp_(0, 255)
-    return ((x / 255.0 - MEAN) / STD).to(memory_format=torch.channels_last)
+    return ((x / 255.0 - _MEAN) / _STD).to(memory_format=torch.channels_last)
 
 
-def _stream(size: int, batch: int, first: int, steps: int) -> Iterator[tuple[torch.Tensor, list[str]]]:
-    """The batches of steps `first` to `steps`, rendered one ahead in a thread."""
-    ready: Queue[tuple[torch.Tensor, list[str]]] = Queue(maxsize=3)
+def _stream(size: int, batch: int, first: int, end: int, ramp: int) -> Iterator[tuple[Tensor, list[str]]]:
+    """The batches of steps `first` to `end`, rendered ahead in a thread; difficulty rises until step `ramp`."""
+    ready: Queue[tuple[Tensor, list[str]]] = Queue(maxsize=3)
 
     def work() -> None:
-        for step in range(first, steps):
-            images, captions, _ = stream_batch(STREAM_SEED, step * batch, batch)
+        for step in range(first, end):
+            difficulty = EASY.towards(WORLD, min(1.0, step / ramp))
+            images, captions, _ = stream_batch(STREAM_SEED, step * batch, batch, difficulty)
             ready.put((_pixels(images, size), captions))
 
     Thread(target=work, daemon=True).start()
-    for _ in range(first, steps):
+    for _ in range(first, end):
         yield ready.get()
+
+
+class _Student(nn.Module):
+    """A mini-CLIP with a small vocabulary, and its contrastive loss."""
+
+    def __init__(self, name: str, seed: int, text_from: Path | None) -> None:
+        super().__init__()
+        register_mini_models()
+        import open_clip
+
+        self.tokenizer = open_clip.get_tokenizer(name)
+        self.ids = vocabulary_ids(vocabulary_texts(), self.tokenizer)
+        self.model: Any = build_mini(name, seed=seed)
+        self.rows: VocabularyMap = shrink_vocabulary(self.model, self.ids)
+        if text_from is not None:
+            self._take_text_tower(text_from)
+        self.image_size: int = open_clip.get_model_config(name)["vision_cfg"]["image_size"]
+
+    def _take_text_tower(self, path: Path) -> None:
+        source = build_mini("mini-rn")
+        load_compact(source, path)
+        shrink_vocabulary(source, self.ids)
+        tower = {k: v for k, v in source.state_dict().items() if not k.startswith("visual.")}
+        self.model.load_state_dict(tower, strict=False)
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(name.startswith("visual.") or name == "logit_scale")
+
+    def loss(self, pixels: Tensor, captions: list[str]) -> Tensor:
+        """Mean of both directions over the batch."""
+        device = self.model.logit_scale.device
+        # on a CPU the plain attention kernel trains short sequences twice as fast as the fused one
+        with torch.autocast(device.type, torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+            image = self.model.encode_image(pixels.to(device))
+            text = encode_text(self.model, self.rows(self.tokenizer(captions)).to(device))
+        image, text = F.normalize(image.float(), dim=-1), F.normalize(text.float(), dim=-1)
+        logits = self.model.logit_scale.exp() * image @ text.T
+        label = torch.arange(len(logits), device=device)
+        return 0.5 * (F.cross_entropy(logits, label) + F.cross_entropy(logits.T, label))
+
+
+def _optimizer(model: nn.Module, lr: float, weight_decay: float) -> torch.optim.AdamW:
+    """AdamW with weight decay on matrices only."""
+    trained = [p for p in model.parameters() if p.requires_grad]
+    groups = [
+        {"params": [p for p in trained if p.ndim > 1], "weight_decay": weight_decay},
+        {"params": [p for p in trained if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
 
 
 def pretrain(
     name: str,
+    out: str | Path,
     *,
-    pairs: int = 600_000,
+    pairs: int,
+    lr: float,
     batch: int = 128,
-    lr: float = 1.0e-3,
     warmup: int = 200,
     weight_decay: float = 0.1,
     seed: int = 0,
-    out: Path | None = None,
+    text_from: Path | None = None,
     stop_after: int | None = None,
     log_every: int = 20,
 ) -> list[tuple[int, float]]:
@@ -80,103 +146,111 @@ def pretrain(
 
     Args:
         name: ``mini-vit`` or ``mini-rn``.
+        out: the file to write.
         pairs: image-caption pairs to see; each is seen once.
-        batch: pairs a step; the contrastive loss compares all of them.
-        lr: peak of a cosine schedule with linear warm-up, AdamW with betas (0.9, 0.98).
+        lr: peak of a cosine schedule with linear warm-up; AdamW with betas (0.9, 0.98).
+        batch: pairs a step; the loss compares all of them.
         warmup: steps.
         weight_decay: on matrices only.
         seed: of the initialisation.
-        out: the file to write; default: where :func:`ltnb.clip.load` looks.
+        text_from: weights of mini-rn whose text tower is taken over and kept as it is, so that the image tower learns
+            against texts that mean something from its first step on (locked-image tuning turned round: LiT, Zhai et
+            al. 2022, locks the image tower).
         stop_after: end after so many steps without the final decay (for lessons that show the beginning of a run).
         log_every: steps between two points of the loss curve.
 
     Returns:
         (step, loss) pairs, each a mean over the last `log_every` steps.
     """
-    register_mini_models()
-    import open_clip
-
-    target = weights_path(name) if out is None else Path(out)
+    target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = build_mini(name, seed=seed)
-    tokenizer = open_clip.get_tokenizer(name)
-    ids = vocabulary_ids(vocabulary_texts(), tokenizer)
-    rows = shrink_vocabulary(model, ids)
-    model.to(device, memory_format=torch.channels_last).train()  # type: ignore[call-overload]
-    matrices = [p for p in model.parameters() if p.ndim > 1]
-    vectors = [p for p in model.parameters() if p.ndim <= 1]
-    optimizer = torch.optim.AdamW([{"params": matrices, "weight_decay": weight_decay}, {"params": vectors, "weight_decay": 0.0}], lr=lr, betas=(0.9, 0.98), eps=1e-6, fused=True)
+    student = _Student(name, seed, text_from)
+    model = student.model.to(device, memory_format=torch.channels_last).train()
+    optimizer = _optimizer(model, lr, weight_decay)
     steps = pairs // batch
-
-    def rate(step: int) -> float:
-        return min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0))))
-
-    schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-    checkpoint, first, curve, spent = target.with_suffix(".partial.pt"), 0, [], 0.0
-    if checkpoint.exists():
-        state = torch.load(checkpoint, map_location=device, weights_only=True)
-        model.load_state_dict(state["model"])
-        optimizer.load_state_dict(state["optimizer"])
-        schedule.load_state_dict(state["schedule"])
-        first, curve, spent = state["step"], state["curve"], state["seconds"]
-        print(f"{name}: resuming at step {first} of {steps}", flush=True)
     end = steps if stop_after is None else min(steps, stop_after)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimizer, lambda step: min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0))))
+    )
+    checkpoint = target.with_suffix(".partial.pt")
+    first, curve, spent = _resume(checkpoint, model, optimizer, schedule)
     started, recent = time.perf_counter(), []
-    size = model.visual.image_size[0] if isinstance(model.visual.image_size, tuple) else model.visual.image_size
-    for step, (pixels, captions) in enumerate(_stream(size, batch, first, end), start=first):
-        with torch.autocast(device.type, torch.bfloat16), sdpa_kernel(SDPBackend.MATH):  # short sequences: twice as fast on a CPU
-            image = model.encode_image(pixels.to(device))
-            text = encode_text(model, rows(tokenizer(captions)).to(device))
-        image, text = F.normalize(image.float(), dim=-1), F.normalize(text.float(), dim=-1)
-        logits = model.logit_scale.exp() * image @ text.T
-        label = torch.arange(len(logits), device=device)
-        loss = 0.5 * (F.cross_entropy(logits, label) + F.cross_entropy(logits.T, label))
+    ramp = max(1, int(EASY_SHARE * steps))
+    for step, (pixels, captions) in enumerate(_stream(student.image_size, batch, first, end, ramp), start=first + 1):
+        loss = student.loss(pixels, captions)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         schedule.step()
         with torch.no_grad():
             model.logit_scale.clamp_(0, math.log(100))
         recent.append(loss.detach())
-        if (step + 1) % log_every == 0:
-            curve.append((step + 1, float(torch.stack(recent).mean())))
+        if step % log_every == 0:
+            curve.append((step, float(torch.stack(recent).mean())))
             recent = []
-        if (step + 1) % 200 == 0:
+        if step % CHECKPOINT_EVERY == 0:
             seconds = spent + time.perf_counter() - started
-            print(f"{name}: step {step + 1}/{steps} loss {loss.item():.3f} {(step + 1) * batch / seconds:.0f} pairs/s", flush=True)
-            _save(checkpoint, {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "schedule": schedule.state_dict(), "step": step + 1, "curve": curve, "seconds": seconds})
-    seconds = spent + time.perf_counter() - started
+            print(
+                f"{name}: step {step}/{steps} loss {loss.item():.3f} {step * batch / seconds:.0f} pairs/s", flush=True
+            )
+            parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+            state: dict[str, Any] = {k: v.state_dict() for k, v in parts.items()}
+            with replacing(checkpoint) as part:
+                torch.save({**state, "step": step, "curve": curve, "seconds": seconds}, part)
     log = {
-        "model": name, "world_version": WORLD_VERSION, "pairs": end * batch, "batch": batch, "steps": end, "lr": lr, "warmup": warmup,
-        "weight_decay": weight_decay, "seed": seed, "stream_seed": STREAM_SEED, "date": date.today().isoformat(), "commit": git_commit(),
-        "device": device.type, "seconds": round(seconds), "rare": RARE, "logit_scale": model.logit_scale.exp().item(),
-    }  # fmt: skip
-    save_compact(model.cpu(), ids, target, log)
-    target.with_suffix(".log.json").write_text(json.dumps({**log, "curve": curve}, indent=1) + "\n")
+        "model": name,
+        "world_version": WORLD_VERSION,
+        "pairs": end * batch,
+        "batch": batch,
+        "lr": lr,
+        "warmup": warmup,
+        "weight_decay": weight_decay,
+        "seed": seed,
+        "text_from": None if text_from is None else text_from.stem,
+        "stream_seed": STREAM_SEED,
+        "easy_share": EASY_SHARE,
+        "rare": RARE,
+        "logit_scale": model.logit_scale.exp().item(),
+        "device": device.type,
+        "seconds": round(spent + time.perf_counter() - started),
+        "date": date.today().isoformat(),
+        "commit": git_commit(),
+    }
+    save_compact(model.cpu(), student.ids, target, log)
+    target.with_suffix(".log.json").write_text(json.dumps({**log, "curve": curve}) + "\n")
     checkpoint.unlink(missing_ok=True)
     return curve
 
 
-def _save(path: Path, state: dict) -> None:
-    part = path.with_suffix(".tmp")
-    torch.save(state, part)
-    os.replace(part, path)
+def _resume(checkpoint: Path, model: nn.Module, optimizer: Any, schedule: Any) -> tuple[int, list, float]:
+    """Step, curve and seconds of an interrupted run, whose state is put back; zeros when there is none."""
+    if not checkpoint.exists():
+        return 0, [], 0.0
+    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
+    for part, key in ((model, "model"), (optimizer, "optimizer"), (schedule, "schedule")):
+        part.load_state_dict(state[key])
+    return state["step"], state["curve"], state["seconds"]
 
 
 def main() -> None:
-    """Command line: which models, how many pairs."""
-    parser = argparse.ArgumentParser(prog="python -m ltnb.pretrain", description="Pre-train the shipped mini-CLIPs on rendered critters.")
-    parser.add_argument("models", nargs="*", default=list(MINI_MODELS), help=f"which of {', '.join(MINI_MODELS)} (default: all)")
-    parser.add_argument("--pairs", type=int, default=600_000)
-    parser.add_argument("--batch", type=int, default=128)
-    parser.add_argument("--lr", type=float, default=1.0e-3)
+    """Command line: which of the shipped models to make again."""
+    parser = argparse.ArgumentParser(prog="python -m ltnb.pretrain", description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("models", nargs="*", help=f"which of {', '.join(RECIPES)} (default: all)")
+    parser.add_argument("--pairs", type=int, default=None, help="image-caption pairs (default: the recipe's)")
     parser.add_argument("--out", type=Path, default=None, help="folder for the weights (default: inside the package)")
     arguments = parser.parse_args()
-    for name in arguments.models:
-        out = None if arguments.out is None else arguments.out / f"{name}.safetensors"
-        pretrain(name, pairs=arguments.pairs, batch=arguments.batch, lr=arguments.lr, out=out)
+    unknown = [name for name in arguments.models if name not in RECIPES]
+    if unknown:
+        parser.error(f"unknown model {unknown[0]!r}: one of {', '.join(RECIPES)}")
+    for name in [n for n in RECIPES if n in (arguments.models or RECIPES)]:
+        recipe = dict(RECIPES[name])
+        folder = arguments.out or weights_path(name).parent
+        if "text_from" in recipe:
+            recipe["text_from"] = folder / f"{recipe['text_from']}.safetensors"
+        recipe["pairs"] = arguments.pairs or recipe["pairs"]
+        pretrain(name, folder / f"{name}.safetensors", **recipe)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 """Lets ``pytest --nbval notebooks`` compare what two machines can agree on.
 
-Text stands beside its HTML and Markdown twins, so only the text is compared; numbers, times and sizes in it are replaced by
-placeholders (``tests/nbval_sanitize.cfg``).
+Text stands beside its HTML and Markdown twins, so only the text is compared; numbers, times and sizes in it are
+replaced by placeholders (``tests/nbval_sanitize.cfg``).
 """
 
 from pathlib import Path

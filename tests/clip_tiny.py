@@ -38,7 +38,7 @@ _CONFIGS = {
 
 @contextmanager
 def architectures(folder: Path) -> Iterator[None]:
-    """Makes the tiny architectures known to open_clip, and builds each tokenizer once only (a quarter of a second each)."""
+    """Makes the tiny architectures known to open_clip, and builds each tokenizer only once."""
     from ltnb.clip.torchvision_ops import prepare_torchvision
 
     prepare_torchvision()

@@ -158,6 +158,8 @@ def test_split_by_class():
     np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(sum(sizes)))
     table = [np.bincount(labels[part], minlength=5).tolist() for part in parts]
     assert table == [[1, 1, 1, 7, 70], [0, 0, 1, 1, 10], [0, 1, 1, 2, 20]]
+    greedy = split_by_class(labels, 5, 0, val_fraction=0.15, test_fraction=0.8)  # a class keeps one to train on
+    assert np.bincount(labels[greedy[0]], minlength=5).min() == 1
     again = split_by_class(labels, 5, 0, val_fraction=0.1, test_fraction=0.2)
     other = split_by_class(labels, 5, 1, val_fraction=0.1, test_fraction=0.2)
     assert all(np.array_equal(a, b) for a, b in zip(parts, again, strict=True))

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 
 from ltnb import cli
-from ltnb.runner import folders
+from ltnb.runner import cluster, doctor, folders, lessons
 from ltnb.runner.catalog import find_lesson
 from ltnb.runner.display import Display
 from ltnb.runner.execution import Progress, Result, run_all
@@ -406,6 +406,30 @@ def test_two_commands_do_not_share_a_folder(project):
         pass
 
 
+def pretend(task) -> Result:
+    """What a cluster's worker would do, without a kernel."""
+    if task.seed == 1:
+        raise RuntimeError("worker lost")
+    return Result(task, "done", 1.0, Path(task.folder))
+
+
+def test_the_same_tasks_on_a_cluster(project, monkeypatch):
+    distributed = pytest.importorskip("distributed")
+    monkeypatch.setattr(cluster, "execute", pretend)
+    tasks = [plan_one("01_good", {"seed": seed}, project / "runs") for seed in range(3)]
+    with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as local:
+        results = cluster.run_on_cluster(tasks, local.scheduler_address, Progress())
+    assert [result.task.seed for result in results] == [0, 1, 2]
+    assert [result.status for result in results] == ["done", "failed", "done"]
+    assert results[1].error == "worker lost"
+
+
+def test_no_scheduler_there(project, capsys):
+    pytest.importorskip("distributed")
+    with pytest.raises(ValueError, match="no dask scheduler at 'tcp://127.0.0.1:1'"):
+        cluster.run_on_cluster([], "tcp://127.0.0.1:1", Progress(), timeout="0.5s")
+
+
 # ---- what is shown
 
 
@@ -438,6 +462,58 @@ def test_display_in_a_log_and_on_a_terminal(project):
 
 def test_find_lesson_takes_a_path(project):
     assert find_lesson("notebooks/01_good.ipynb") == project / "notebooks" / "01_good.ipynb" == find_lesson("01_good")
+
+
+# ---- lessons in place, and the doctor
+
+
+def test_lessons_are_re_executed_in_place(project, capsys):
+    good = project / "notebooks" / "01_good.ipynb"
+    bad = write_notebook(project / "notebooks" / "02_bad.ipynb", "print(1)\nprint(2)", "raise ValueError(seed)")
+    before = bad.read_text()
+    write_notebook(good, "# Title", "import sys\nprint(1)\nprint(2, file=sys.stderr)")
+    notebook = nbformat.read(good, as_version=4)
+    notebook.metadata["widgets"] = {}
+    nbformat.write(notebook, good)
+    assert lessons.main([]) == 1
+    out, err = capsys.readouterr()
+    assert "01_good:" in out and "01_good: cell 2 writes to stderr: 2" in err
+    assert "02_bad: FAILED, left as it was" in err and "ValueError: 0" in err and bad.read_text() == before
+    notebook = nbformat.read(good, as_version=4)
+    assert [cell.get("execution_count") for cell in notebook.cells] == [1, None, 2]
+    assert {output.name: output.text for output in notebook.cells[2].outputs} == {"stdout": "1\n", "stderr": "2\n"}
+    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert [dict(cell.metadata) for cell in notebook.cells] == [{"tags": ["parameters"]}, {}, {}]
+    assert lessons.main(["03_gone"]) == 2
+
+
+def test_doctor_reports_what_is_broken(project, capsys, monkeypatch):
+    """Findings, never an exception; the exit status says whether the quick profile can run."""
+
+    def broken():
+        raise OSError("cannot open\n shared object")
+
+    def missing(name):
+        return None if name == "papermill" else find_spec(name)
+
+    find_spec = doctor.importlib.util.find_spec
+    monkeypatch.setattr(doctor, "_open_clip", broken)
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", missing)
+    monkeypatch.setenv("LTNB_DATA", str(project))
+    (project / "cifar-100-python").mkdir()
+    assert cli.main(["doctor"]) == 1
+    out = capsys.readouterr().out
+    assert "OSError: cannot open shared object" in out and "papermill: pip install" in out
+    assert "torch" in out and "cores" in out and "01_good" in out
+    lines = [line.split() for line in out.splitlines()]
+    states = {words[2]: words[0] for words in lines if words[1:2] == ["data"]}
+    assert [name for name, state in states.items() if state == "ok"] == ["critters", "cifar100_lt"]
+    assert [name for name, state in states.items() if state == "--"] == [
+        "caltech101_lt",
+        "imagenet_lt",
+        "places_lt",
+        "inat2018",
+    ]
 
 
 # ---- the final table

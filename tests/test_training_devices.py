@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from test_training import cross_entropy, data, net
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from test_training import Recorder, cross_entropy, data, indexed_source, net
 
 from ltnb.training import TensorSource, fit
 
@@ -20,7 +22,6 @@ def environment():
 
 
 def test_two_processes_equal_one(tmp_path):
-    pytest.importorskip("accelerate")
     script = """
 import torch
 from accelerate import debug_launcher
@@ -78,17 +79,24 @@ def test_gpu_run_agrees_with_the_cpu(precision, tmp_path):
         fit(gpu, lambda m, b: cross_entropy(m, b) * (math.nan if next(count) == 5 else 1), source, lr=0.1, batch_size=9)
 
 
-def test_accelerate_state_of_the_process_is_respected():
-    script = """
-import torch, accelerate
-accelerate.Accelerator(mixed_precision="bf16", cpu=True)
-from ltnb.training import TensorSource, fit
-model = torch.nn.Linear(2, 1)
-try:
-    fit(model, lambda m, b: m(b[0]).sum(), TensorSource(torch.ones(4, 2)), lr=0.1, epochs=1)
-except ValueError as error:
-    assert "mixed_precision" in str(error) and "bf16" in str(error)
-else:
-    raise SystemExit("no error")
-"""
-    subprocess.run([sys.executable, "-c", script], check=True, env=environment(), timeout=120)
+@pytest.fixture
+def fresh_accelerate_state():
+    """Accelerate keeps one state per process: clear it before and after."""
+    AcceleratorState._reset_state(reset_partial_state=True)
+    yield
+    AcceleratorState._reset_state(reset_partial_state=True)
+
+
+def test_precision_chosen_in_accelerate_is_refused(fresh_accelerate_state):
+    Accelerator(mixed_precision="bf16", cpu=True)
+    with pytest.raises(ValueError, match="mixed_precision must be off in accelerate.*got bf16"):
+        fit(net(), cross_entropy, TensorSource(*data()), lr=0.1, epochs=1)
+
+
+def test_an_accelerator_that_is_there_already_is_shared(fresh_accelerate_state):
+    mine = Accelerator(cpu=True)
+    fit(net(), cross_entropy, TensorSource(*data()), lr=0.1, epochs=1, precision="bf16")
+    assert mine.mixed_precision == "no" and mine.device.type == "cpu" and mine.sync_gradients
+    with pytest.raises(KeyboardInterrupt):
+        fit(net(), Recorder(fail_at=1), indexed_source(), lr=0.1, epochs=2)
+    assert not mine.gradient_state.in_dataloader  # nothing of an interrupted run stays behind

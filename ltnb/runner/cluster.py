@@ -36,7 +36,7 @@ def run_on_cluster(tasks: Iterable[Task], address: str, progress: Progress, time
 
     tasks = list(tasks)
     try:
-        client = Client(address, timeout=timeout, set_as_default=False)
+        client = Client(address, timeout=timeout)
     except (OSError, ValueError, TimeoutError) as error:
         raise ValueError(f"no dask scheduler at {address!r}: {' '.join(str(error).split())}") from None
     results: dict[str, Result] = {}

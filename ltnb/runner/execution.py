@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from ltnb.runner import folders
-from ltnb.runner.plan import PACKAGE, Task
+from ltnb.runner.plan import Task
+from ltnb.runner.processes import python_path
 
 __all__ = ["Progress", "Result", "available_cores", "execute", "run_all"]
 
@@ -199,8 +200,7 @@ def _environment(threads: int) -> dict[str, str]:
     environment = dict(os.environ)
     for name in _THREADS:
         environment.setdefault(name, str(threads))
-    paths = [path for path in environment.get("PYTHONPATH", "").split(os.pathsep) if path]
-    environment["PYTHONPATH"] = os.pathsep.join([str(PACKAGE.parent), *map(os.path.abspath, paths)])
+    environment["PYTHONPATH"] = python_path()
     if environment.get("LTNB_DATA"):
         environment["LTNB_DATA"] = os.path.abspath(os.path.expanduser(environment["LTNB_DATA"]))
     return environment

@@ -9,6 +9,7 @@ states and the traces of other tools go, so that a diff shows what has changed.
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tempfile
 import time
@@ -92,7 +93,7 @@ def execute_in_place(path: Path) -> list[str]:
 
 def main(names: list[str]) -> int:
     """Re-execute the named lessons, or all; 0 when every one ran without writing to stderr."""
-    from nbclient.exceptions import CellExecutionError, DeadKernelError
+    from nbclient.exceptions import CellExecutionError
 
     try:
         paths = [find_lesson(name) for name in names] or list(lesson_paths().values())
@@ -104,8 +105,9 @@ def main(names: list[str]) -> int:
         begun = time.monotonic()
         try:
             complaints = execute_in_place(path)
-        except (CellExecutionError, DeadKernelError) as error:
-            print(f"{path.stem}: FAILED, left as it was\n{error}", file=sys.stderr)
+        except (CellExecutionError, RuntimeError) as error:
+            plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+            print(f"{path.stem}: FAILED, left as it was\n{plain}", file=sys.stderr)
             status = 1
             continue
         print(f"{path.stem}: {clock(time.monotonic() - begun)}, {path.stat().st_size // 1000} kB", flush=True)

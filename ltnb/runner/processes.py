@@ -17,7 +17,7 @@ import threading
 import time
 from pathlib import Path
 
-__all__ = ["die_with_parent", "private_jupyter"]
+__all__ = ["die_with_parent", "private_jupyter", "python_path"]
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
@@ -44,6 +44,12 @@ def die_with_parent(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+def python_path() -> str:
+    """A ``PYTHONPATH`` under which a child process finds this copy of ltnb from any working directory."""
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    return os.pathsep.join([str(Path(__file__).resolve().parents[2]), *map(os.path.abspath, paths)])
+
+
 def private_jupyter(folder: Path) -> dict[str, str]:
     """Environment variables under which the kernel ``python3`` is the interpreter that runs this.
 
@@ -65,6 +71,7 @@ def private_jupyter(folder: Path) -> dict[str, str]:
         "JUPYTER_DATA_DIR": str(folder),
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
+        "PYTHONPATH": python_path(),
         "IPYTHONDIR": str(folder / "ipython"),
     }
 

@@ -1,0 +1,100 @@
+"""Rendered pictures as a dataset: nothing is stored, each picture is drawn when it is asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+import torch
+
+from ltnb._checks import check_choice, check_integer
+from ltnb.data.critters_render import SIZE, render
+from ltnb.data.critters_species import WORLDS
+from ltnb.data.critters_world import WORLD_VERSION, Traits
+
+SPLITS = ("train", "val", "test", "pool")
+FIRST_SEED = 2**32
+"""Data sets draw from render seeds at and above this one; pre-training from one below it."""
+
+
+def render_seed(world: str, split: str, seed: int) -> int:
+    """The stream of individuals of one part of one data set.
+
+    ``2**32 + 16 * seed + 4 * (number of the world) + (number of the split)``: no two parts, worlds or seeds share a
+    stream, and none is the pre-training stream (seed 990,001) or any other below 2**32.
+
+    Args:
+        world: one of :data:`ltnb.data.critters_species.WORLDS`.
+        split: one of :data:`SPLITS`.
+        seed: of the data set, 0 to 2**32 - 1.
+
+    Raises:
+        ValueError: an argument out of range.
+    """
+    world, split = check_choice(world, "world", WORLDS), check_choice(split, "split", SPLITS)
+    if check_integer(seed, "seed", 0) >= 2**32:
+        raise ValueError(f"seed must be below 2**32, got {seed}")
+    return FIRST_SEED + 16 * seed + 4 * WORLDS.index(world) + SPLITS.index(split)
+
+
+class CritterImages:
+    """Pictures of one part of a rendered data set, following the image protocol.
+
+    ``labels`` is an int64 array (N,), ``fingerprint`` a word on the recipe and a hash of everything that a picture
+    depends on: world version, stream, numbers of the individuals, traits and labels.
+
+    Args:
+        seed: render seed, the stream of individuals.
+        numbers: (N,) number of each individual in the stream.
+        traits: what is fixed for each picture.
+        labels: (N,) classes; -1 for the pictures of a pool.
+        recipe: a word on what they are; part of the fingerprint.
+
+    Raises:
+        ValueError: the arrays have different lengths.
+    """
+
+    def __init__(self, seed: int, numbers: np.ndarray, traits: Traits, labels: np.ndarray, recipe: str) -> None:
+        self._seed = seed
+        self._numbers = np.asarray(numbers, dtype=np.int64)
+        self._traits = traits
+        self.labels = np.asarray(labels, dtype=np.int64)
+        self.recipe = recipe
+        if not len(self.labels) == len(self._numbers) == len(traits.shape):
+            lengths = len(self._numbers), len(traits.shape)
+            raise ValueError(f"labels has {len(self.labels)} entries for {lengths[0]} numbers and {lengths[1]} traits")
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        """Picture (3, 64, 64) uint8 and label number ``index``; negative numbers count from the end."""
+        n = len(self)
+        if not -n <= index < n:
+            raise IndexError(f"index {index} is out of range for {n} pictures")
+        return self.images([index])[0], int(self.labels[index])
+
+    def images(self, indices: Sequence[int] | np.ndarray | torch.Tensor) -> torch.Tensor:
+        """Pictures (B, 3, 64, 64) uint8 at ``indices`` in one call, the fast way."""
+        rows = np.asarray(indices, dtype=np.int64).reshape(-1)
+        if not len(rows):
+            return torch.empty((0, 3, SIZE, SIZE), dtype=torch.uint8)
+        return render(self._seed, self._numbers[rows], self._traits.take(rows))
+
+    def subset(self, indices: Sequence[int] | np.ndarray) -> CritterImages:
+        """The pictures at ``indices``, in that order."""
+        rows = np.asarray(indices, dtype=np.int64).reshape(-1)
+        return CritterImages(self._seed, self._numbers[rows], self._traits.take(rows), self.labels[rows], self.recipe)
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """The recipe and a SHA-256 over all that the pictures and labels depend on, in order."""
+        digest = hashlib.sha256(f"{WORLD_VERSION} {self._seed} {len(self)}\n".encode())
+        for column in (self._numbers, self.labels, *self._traits):
+            digest.update(np.ascontiguousarray(column, dtype=np.int64).tobytes())
+        return f"{WORLD_VERSION} {self.recipe} {digest.hexdigest()}"
+
+    def __repr__(self) -> str:
+        return f"CritterImages({len(self)} images, {self.recipe!r}, {WORLD_VERSION})"

@@ -1,0 +1,173 @@
+"""The truth about a rendered data set: what each picture shows and what each sentence is. For evaluation only.
+
+Nothing of it is held by the data set. It is worked out again here from the world and from how the pictures are drawn.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ltnb._checks import check_choice
+from ltnb.data.containers import LongTailData
+from ltnb.data.critters_images import SPLITS, CritterImages, render_seed
+from ltnb.data.critters_pool import POOL_KINDS, pool_recipe
+from ltnb.data.critters_render import fine_traits, seen_habitat
+from ltnb.data.critters_species import species_world
+from ltnb.data.critters_texts import world_texts
+from ltnb.data.critters_world import ATTRIBUTES, FINE_ATTRIBUTES, STYLES, TEXTURES
+
+RENDERED = {"critters_lt": "lt", "critters_latin_lt": "latin"}
+"""Name of each rendered data set -> its world."""
+
+VALUES = {**ATTRIBUTES, **FINE_ATTRIBUTES, "marking": (*FINE_ATTRIBUTES["marking"], "none"), "style": STYLES}
+"""The value words of each attribute of a picture, in the order of the integers that stand for them."""
+
+
+@dataclass(frozen=True)
+class PoolTruth:
+    """What the N pictures of a pool show.
+
+    Attributes:
+        species: (N,) int64, the class shown, -1 for none.
+        kind: (N,) str: ``target``, ``near-miss`` or ``other``.
+        near_species: (N,) int64, the class that a near-miss differs from in one attribute, -1 elsewhere.
+        changed: (N,) str, the name of that attribute, empty elsewhere.
+        kind_rates: kind -> share of the pool.
+        base_rates: (C,) float64, share of the pool that shows each class: the precision of retrieving at random.
+    """
+
+    species: np.ndarray
+    kind: np.ndarray
+    near_species: np.ndarray
+    changed: np.ndarray
+    kind_rates: dict[str, float]
+    base_rates: np.ndarray
+
+
+@dataclass(frozen=True)
+class CritterTruth:
+    """All that is known about a rendered data set.
+
+    Attributes:
+        world: ``lt`` or ``latin``.
+        classes: attribute name -> (C,) int64, the attributes of each class; -1 where an attribute is individual.
+        family: (C,) int64; classes of one family differ in few attributes.
+        corpus_kinds: C lists, the kind of each sentence of ``data.corpus``.
+        descriptor_kinds: C lists, the kind of each descriptor of ``data.descriptors``.
+        images: part (``train``, ``val``, ``test``, ``pool``) -> attribute name -> (N,) int64, what each picture shows.
+            ``habitat`` is the one to be seen, -1 for pictures without surroundings; ``marking`` 3 is none;
+            ``pattern_scale`` is -1 for plain animals. Sketches show hardly any colour.
+        pool: which species the pool shows, None without a pool.
+    """
+
+    world: str
+    classes: dict[str, np.ndarray]
+    family: np.ndarray
+    corpus_kinds: list[list[str]]
+    descriptor_kinds: list[list[str]]
+    images: dict[str, dict[str, np.ndarray]]
+    pool: PoolTruth | None
+
+    def shows(self, part: str, **words: str) -> np.ndarray:
+        """Which pictures show all of some attributes, e.g. ``truth.shows("test", limbs="horns", colour="red")``.
+
+        Args:
+            part: ``train``, ``val``, ``test`` or ``pool``.
+            **words: attribute name = value word, see :data:`VALUES`.
+
+        Returns:
+            (N,) bool. A small animal in the background does not count.
+
+        Raises:
+            ValueError: unknown part, attribute or word.
+        """
+        attributes = self.images[check_choice(part, "part", list(self.images))]
+        mask = np.ones(len(attributes["shape"]), dtype=bool)
+        for name, word in words.items():
+            values = VALUES[check_choice(name, "attribute", list(VALUES))]
+            mask &= attributes[name] == values.index(check_choice(word, name, values))
+        return mask
+
+    def words(self, c: int) -> dict[str, str]:
+        """The attributes of class `c` in words; individual ones are left out."""
+        return {name: VALUES[name][values[c]] for name, values in self.classes.items() if values[c] >= 0}
+
+
+def truth(data: LongTailData) -> CritterTruth:
+    """The known kinds and attributes of a rendered data set, for evaluation only: no method may read them.
+
+    Args:
+        data: what :func:`ltnb.data.load` gives for ``critters_lt`` or ``critters_latin_lt``. Its texts may have been
+            cut or reordered within a class, and its pictures subset.
+
+    Raises:
+        ValueError: `data` is no rendered world, or holds texts or pictures that are not of its world.
+    """
+    world = RENDERED.get(data.name)
+    parts = {split: getattr(data, split) for split in SPLITS if getattr(data, split) is not None}
+    strange = [split for split, images in parts.items() if not isinstance(images, CritterImages)]
+    if world is None or strange:
+        what = f"{', '.join(strange)} of {data.name!r}" if world else repr(data.name)
+        raise ValueError(f"data must be a rendered world ({', '.join(RENDERED)}): the truth about {what} is not known")
+    species, texts = species_world(world), world_texts(world)
+    if tuple(data.class_names) != species.names:
+        raise ValueError(f"data.class_names are not the {len(species.names)} species of {data.name!r} in their order")
+    columns = zip((*ATTRIBUTES, *FINE_ATTRIBUTES), np.hstack([species.table, species.fine]).T, strict=True)
+    return CritterTruth(
+        world=world,
+        classes={name: values.copy() for name, values in columns},
+        family=species.family.copy(),
+        corpus_kinds=_kinds("corpus", data.corpus, texts.corpus, texts.corpus_kinds),
+        descriptor_kinds=_kinds("descriptors", data.descriptors, texts.descriptors, texts.descriptor_kinds),
+        images={split: image_attributes(images) for split, images in parts.items()},
+        pool=_pool_truth(world, parts["pool"]) if "pool" in parts else None,
+    )
+
+
+def image_attributes(images: CritterImages) -> dict[str, np.ndarray]:
+    """What each of N pictures shows: attribute name -> (N,) int64, see :class:`CritterTruth`."""
+    seed, numbers, traits = images._seed, images._numbers, images._traits
+    marking, length, scale = fine_traits(seed, numbers, traits)
+    seen = seen_habitat(seed, numbers, traits.habitat)
+    return {
+        **{name: np.array(getattr(traits, name)) for name in ATTRIBUTES},
+        "habitat": np.where(traits.style == STYLES.index("photo"), seen, -1),
+        "marking": marking,
+        "limb_length": length,
+        "pattern_scale": np.where(traits.texture == TEXTURES.index("plain"), -1, scale),
+        "style": np.array(traits.style),
+    }
+
+
+def _kinds(
+    what: str, texts: list[list[str]], known: tuple[tuple[str, ...], ...], kinds: tuple[tuple[str, ...], ...]
+) -> list[list[str]]:
+    result = []
+    for c, (lines, all_lines, all_kinds) in enumerate(zip(texts, known, kinds, strict=True)):
+        kind_of = dict(zip(all_lines, all_kinds, strict=True))
+        unknown = [line for line in lines if line not in kind_of]
+        if unknown:
+            raise ValueError(f"data.{what} of class {c} holds a text that is not of its world: {unknown[0]!r}")
+        result.append([kind_of[line] for line in lines])
+    return result
+
+
+def _pool_truth(world: str, pool: CritterImages) -> PoolTruth:
+    first = render_seed(world, "pool", 0)
+    seed = (pool._seed - first) // 16
+    if seed < 0 or render_seed(world, "pool", seed) != pool._seed:
+        raise ValueError(f"data.pool is not a pool of world {world!r}: {pool!r}")
+    recipe = pool_recipe(world, seed, int(pool._numbers.max(initial=-1)) + 1).take(pool._numbers)
+    names = np.array([*ATTRIBUTES, *FINE_ATTRIBUTES, ""])
+    kind = np.array(POOL_KINDS)[recipe.kind]
+    shown = np.bincount(recipe.species[recipe.species >= 0], minlength=len(species_world(world).names))
+    return PoolTruth(
+        species=recipe.species,
+        kind=kind,
+        near_species=recipe.near_species,
+        changed=names[recipe.changed],
+        kind_rates={name: float(np.mean(kind == name)) for name in POOL_KINDS},
+        base_rates=shown / max(len(kind), 1),
+    )

@@ -1,0 +1,58 @@
+"""Where data sets lie on disk, and the one message a user gets when one is not there."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+VARIABLE = "LTNB_DATA"
+
+
+class MissingDataError(FileNotFoundError, ValueError):
+    """A data set, or a part of it, is not on disk; the message says what, where to get it and what to run again."""
+
+
+def data_root(root: str | Path | None) -> Path | None:
+    """Folder in which data sets are looked for.
+
+    Args:
+        root: a folder, or None (or an empty string) for the folder named by the variable ``LTNB_DATA``.
+
+    Returns:
+        The folder with ``~`` expanded, or None when neither is given. It need not exist.
+    """
+    chosen = str(root) if root else os.environ.get(VARIABLE, "")
+    return Path(chosen).expanduser() if chosen else None
+
+
+def download_root(root: str | Path | None) -> Path:
+    """As :func:`data_root`, falling back to ``~/.cache/ltnb/data`` for the data sets that download themselves."""
+    return data_root(root) or Path.home() / ".cache" / "ltnb" / "data"
+
+
+def first_existing(candidates: Iterable[Path]) -> Path | None:
+    """First of the paths that exists, or None."""
+    return next((path for path in candidates if path.exists()), None)
+
+
+def missing(name: str, what: str, source: str, looked: Iterable[Path] = (), keyword: str = "root") -> MissingDataError:
+    """The error for a missing data set.
+
+    Args:
+        name: registered name of the data set.
+        what: what is missing, as a sentence without full stop.
+        source: where to get it.
+        looked: the places where it was looked for.
+        keyword: the argument of the call that names where it lies.
+
+    Returns:
+        The error to raise.
+    """
+    places = ", ".join(str(path) for path in looked)
+    where = f" Looked for {places}." if places else ""
+    variable = f" (or set {VARIABLE} to that place)" if keyword == "root" else ""
+    return MissingDataError(
+        f"{name}: {what}.{where} Get it from {source}. "
+        f"Then run again: ltnb.data.load({name!r}, {keyword}='/path/to/it'){variable}"
+    )

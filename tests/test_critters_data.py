@@ -1,0 +1,331 @@
+"""critters_lt and critters_latin_lt: the data sets, their streams of individuals, the pool and the truth."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import DataLoader
+
+from ltnb.data import load, truth
+from ltnb.data.containers import ImageDataset, LongTailData
+from ltnb.data.critters import CritterImages, critters_latin_lt, critters_lt
+from ltnb.data.critters_images import FIRST_SEED, SPLITS, render_seed
+from ltnb.data.critters_pool import POOL_KINDS, near_misses, pool_recipe
+from ltnb.data.critters_species import WORLDS, species_world
+from ltnb.data.critters_texts import DESCRIPTOR_KINDS, SENTENCE_KINDS
+from ltnb.data.critters_world import LIMBS, SHAPES, STYLES, TEXTURES, WORLD_VERSION, Traits
+from ltnb.data.longtail import exponential_counts
+from ltnb.pretrain import STREAM_SEED
+
+LOADERS = [critters_lt, critters_latin_lt]
+SPECIES = {"lt": 60, "latin": 96}
+
+
+@pytest.fixture(scope="module", params=["critters_lt", "critters_latin_lt"])
+def data(request) -> LongTailData:
+    return load(request.param, seed=3)
+
+
+def individuals(images: CritterImages) -> set[tuple[int, int]]:
+    return {(images._seed, number) for number in images._numbers.tolist()}
+
+
+# ---- the data set
+
+
+def test_what_load_gives(data):
+    c = 60 if data.name == "critters_lt" else 96
+    assert data.n_classes == c
+    assert (np.sort(data.class_counts)[::-1] == exponential_counts(320, c, 100)).all()
+    for split in (data.val, data.test):
+        assert (np.bincount(split.labels, minlength=c) == 20).all()
+    for part in (data.train, data.val, data.test, data.pool):
+        assert isinstance(part, ImageDataset)
+        assert isinstance(part, CritterImages)
+    assert len(data.pool) == 80 * c
+    assert (data.pool.labels == -1).all()
+    assert all(len(ten) == 10 for ten in data.descriptors)
+    assert min(len(lines) for lines in data.corpus) == 1
+    data.corpus[0].append("mine")  # a copy of one's own
+    assert "mine" not in load(data.name, seed=3, pool_size=0).corpus[0]
+    data.corpus[0].pop()
+
+
+def test_sizes_and_numbers_can_be_chosen():
+    standard = critters_lt(size="standard")
+    assert len(standard.val) == len(standard.test) == 6000
+    assert len(standard.pool) == 12_000
+    own = critters_lt(size="standard", n_max=30, imbalance=10, test_per_class=2, val_per_class=3, pool_size=0)
+    assert (len(own.val), len(own.test), own.pool) == (180, 120, None)
+    assert own.class_counts.max() == 30
+    assert own.group_counts.min() == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"size": "huge"}, "size must be one of 'quick', 'standard', got 'huge'"),
+        ({"seed": -1}, "seed must be an integer >= 0, got -1"),
+        ({"seed": 2**32}, "seed must be below"),
+        ({"n_max": 0}, "n_max must be an integer >= 1, got 0"),
+        ({"n_max": 50}, "n_max must leave at least one image"),
+        ({"imbalance": 0.5}, "imbalance must be"),
+        ({"test_per_class": 0}, "test_per_class must be an integer >= 1, got 0"),
+        ({"val_per_class": 2.5}, "val_per_class must be an integer"),
+        ({"pool_size": -5}, "pool_size must be an integer >= 0, got -5"),
+    ],
+)
+@pytest.mark.parametrize("loader", LOADERS)
+def test_bad_arguments_are_named(loader: Callable[..., LongTailData], arguments, message):
+    with pytest.raises(ValueError, match=message):
+        loader(**arguments)
+
+
+# ---- pictures
+
+
+def test_pictures_one_by_one_in_bulk_and_through_a_loader(data):
+    rows = np.array([0, 5, len(data.test) - 1, 17, 5])
+    bulk = data.test.images(rows)
+    assert bulk.dtype == torch.uint8
+    assert bulk.shape == (5, 3, 64, 64)
+    for i, row in enumerate(rows):
+        image, label = data.test[int(row)]
+        assert torch.equal(image, bulk[i])
+        assert label == data.test.labels[row]
+        assert type(label) is int
+    assert torch.equal(data.test[-1][0], bulk[2])
+    assert torch.equal(data.test.images(torch.tensor(rows)), bulk)
+    assert torch.equal(data.test.images(list(rows)), bulk)
+    assert data.test.images([]).shape == (0, 3, 64, 64)
+    for wrong in (len(data.test), -len(data.test) - 1):
+        with pytest.raises(IndexError, match="out of range"):
+            data.test[wrong]
+    small = data.test.subset(rows)
+    images, labels = next(iter(DataLoader(small, batch_size=5)))
+    assert torch.equal(images, bulk)
+    assert labels.tolist() == data.test.labels[rows].tolist()
+    assert len(list(small)) == 5  # iteration ends by itself
+    copy = pickle.loads(pickle.dumps(small))
+    assert copy.fingerprint == small.fingerprint
+    assert torch.equal(copy.images(range(5)), bulk)
+
+
+def test_lengths_must_agree():
+    traits = Traits.of(species_world("lt").table[:3])
+    with pytest.raises(ValueError, match="labels has 2 entries for 3 numbers and 3 traits"):
+        CritterImages(1, np.arange(3), traits, np.zeros(2), "x")
+
+
+def test_fingerprints_name_the_recipe():
+    base = critters_lt()
+    again = critters_lt()
+    prints = [getattr(base, split).fingerprint for split in SPLITS]
+    assert prints == [getattr(again, split).fingerprint for split in SPLITS]
+    assert all(p.startswith(f"{WORLD_VERSION} lt {split}, seed 0 ") for p, split in zip(prints, SPLITS, strict=True))
+    others = [critters_lt(seed=1), critters_lt(imbalance=50), critters_lt(n_max=330), critters_latin_lt()]
+    for other in others:
+        assert other.train.fingerprint != base.train.fingerprint
+    found = [*prints, *(other.train.fingerprint for other in others), critters_lt(size="standard").test.fingerprint]
+    found += [base.train.subset(range(5)).fingerprint, base.train.subset([0, 1, 2, 4, 3]).fingerprint]
+    assert len(set(found)) == len(found)
+    assert critters_lt(imbalance=50).test.fingerprint == base.test.fingerprint  # the tests do not change
+
+
+def test_no_individual_is_in_two_parts_seeds_or_worlds():
+    sets = [
+        individuals(getattr(loader(seed=seed, size="standard"), split))
+        for loader in LOADERS
+        for seed in (0, 1)
+        for split in SPLITS
+    ]
+    assert sum(map(len, sets)) == len(set().union(*sets))
+    seeds = {(w, s, k): render_seed(w, s, k) for w in WORLDS for s in SPLITS for k in (*range(40), 2**32 - 1)}
+    assert len(set(seeds.values())) == len(seeds)
+    assert min(seeds.values()) >= FIRST_SEED > STREAM_SEED
+    # nor could the counter of another seed reach the same key: seeds are multiplied by a number larger than any stream
+    assert {(seed * 1_000_003) % 2**64 for seed in seeds.values()}.isdisjoint({STREAM_SEED * 1_000_003})
+    for bad in [("other", "train", 0), ("lt", "dev", 0), ("lt", "train", -1), ("lt", "train", 2**32)]:
+        with pytest.raises(ValueError, match="must be"):
+            render_seed(*bad)
+
+
+def test_the_same_seed_gives_the_same_first_pictures_at_every_imbalance_and_size():
+    hundred, ten = critters_lt(100, 5), critters_lt(10, 5, size="standard")
+    assert (ten.class_counts >= hundred.class_counts).all()
+    assert individuals(hundred.train) <= individuals(ten.train)
+    assert individuals(hundred.test) <= individuals(ten.test)
+    assert individuals(hundred.pool) <= individuals(ten.pool)
+    fifty = critters_lt(50, 5).class_counts
+    assert (np.diff(fifty[np.lexsort((fifty, hundred.class_counts))]) >= 0).all()  # the same order from head to tail
+    c = int(hundred.class_counts.argmin())
+    few = np.flatnonzero(hundred.train.labels == c)
+    more = np.flatnonzero(ten.train.labels == c)[: len(few)]
+    assert torch.equal(hundred.train.images(few), ten.train.images(more))
+    other = critters_lt(100, 6)
+    assert not torch.equal(other.test.images([0]), hundred.test.images([0]))
+
+
+# ---- the pool
+
+
+@pytest.mark.parametrize("world", ["lt", "latin"])
+def test_the_pool_by_brute_force(world):
+    """Kinds against distances counted one by one."""
+    size = 1500
+    recipe = pool_recipe(world, seed=1, size=size)
+    species = species_world(world)
+    whole = np.hstack([species.table[:, :5], species.fine])
+    shown = np.delete(recipe.traits, 5, axis=1)  # without the habitat
+    for row, kind, c, near, changed in zip(
+        shown, recipe.kind, recipe.species, recipe.near_species, recipe.changed, strict=True
+    ):
+        distance = [(int((row[:5] != s[:5]).sum()), int((row[5:] != s[5:]).sum())) for s in whole]
+        name = POOL_KINDS[kind]
+        if name == "target":
+            assert distance[c] == (0, 0)
+            assert (near, changed) == (-1, -1)
+        elif name == "near-miss":
+            assert c == -1
+            assert (0, 0) not in distance
+            assert sum(distance[near]) == 1
+            column = changed - (changed > 5)
+            assert row[column] != whole[near][column]
+            visible = not (changed == 8 and row[1] == TEXTURES.index("plain"))
+            assert visible
+        else:
+            assert (c, near, changed) == (-1, -1, -1)
+            assert min(d[0] for d in distance) >= 2
+    assert (shown[:, 2] != shown[:, 3]).all()
+    rates = np.bincount(recipe.kind) / len(recipe.kind)
+    for rate, expected in zip(rates, (0.15, 0.30, 0.55), strict=True):
+        assert abs(rate - expected) < 4 * np.sqrt(expected * (1 - expected) / size)
+    assert (recipe.species == -1).mean() >= 0.8
+    styles = np.bincount(recipe.style, minlength=len(STYLES)) / size
+    assert styles.min() > 0.2
+    colour = np.isin(recipe.changed, [2, 3])
+    assert not (recipe.style[colour] == STYLES.index("sketch")).any()  # where it could not be seen
+
+
+@pytest.mark.parametrize("world", ["lt", "latin"])
+def test_near_misses_are_even_over_species_and_attributes(world):
+    table, species, changed, cumulative = near_misses(world)
+    weight = np.diff(cumulative, prepend=0)
+    assert cumulative[-1] == pytest.approx(1)
+    assert np.bincount(species, weight) == pytest.approx(np.full(SPECIES[world], 1 / SPECIES[world]))
+    kinds = set(changed.tolist())
+    assert kinds == ({0, 1, 2, 3, 4} if world == "lt" else {0, 1, 2, 3, 4, 6, 7, 8})
+    assert len(table) > 30 * SPECIES[world]
+
+
+def test_a_smaller_pool_is_the_beginning_of_a_larger_one():
+    small, large = critters_lt(pool_size=20), critters_lt(pool_size=200)
+    rows = np.arange(20)
+    assert torch.equal(small.pool.images(rows), large.pool.images(rows))
+    assert large.pool[7][1] == -1
+
+
+# ---- the truth
+
+
+def test_the_truth_is_complete(data):
+    known, species = truth(data), species_world("lt" if data.name == "critters_lt" else "latin")
+    assert known.world in SPECIES
+    assert [len(kinds) for kinds in known.corpus_kinds] == [len(lines) for lines in data.corpus]
+    assert {kind for kinds in known.corpus_kinds for kind in kinds} == set(SENTENCE_KINDS)
+    assert {kind for kinds in known.descriptor_kinds for kind in kinds} == set(DESCRIPTOR_KINDS)
+    for split in ("train", "val", "test"):
+        images, labels = known.images[split], getattr(data, split).labels
+        for name in ("shape", "texture", "colour", "second_colour", "limbs"):
+            assert np.array_equal(images[name], known.classes[name][labels])
+        away = (images["habitat"] != known.classes["habitat"][labels]).mean()
+        assert 0.05 < away < 0.7
+        for name in ("marking", "limb_length"):
+            if known.world == "latin":
+                assert np.array_equal(images[name], known.classes[name][labels])
+            else:
+                assert (known.classes[name] == -1).all()
+                assert len(np.unique(images[name])) >= 3
+        assert ((images["pattern_scale"] == -1) == (images["texture"] == TEXTURES.index("plain"))).all()
+        assert (images["style"] == 0).all()
+    pool = known.pool
+    assert np.isclose(sum(pool.kind_rates.values()), 1)
+    assert pool.kind_rates["target"] <= 0.2
+    assert pool.base_rates.shape == (data.n_classes,)
+    assert pool.base_rates.sum() == pytest.approx(pool.kind_rates["target"])
+    assert pool.base_rates.min() > 0
+    c = int(pool.species.max())
+    assert pool.base_rates[c] == np.mean(pool.species == c)
+    assert ((known.images["pool"]["habitat"] == -1) == (known.images["pool"]["style"] > 0)).all()
+    assert set(pool.changed[pool.kind == "near-miss"]) >= {"shape", "limbs"}
+    assert set(pool.changed[pool.kind != "near-miss"]) == {""}
+    assert len(species.names) == len(known.family)
+
+
+def test_shows_and_words(data):
+    known = truth(data)
+    horned = known.shows("test", limbs="horns")
+    assert np.array_equal(horned, known.classes["limbs"][data.test.labels] == LIMBS.index("horns"))
+    both = known.shows("pool", limbs="horns", shape="frog")
+    assert np.array_equal(both, known.shows("pool", limbs="horns") & known.shows("pool", shape="frog"))
+    words = known.words(0)
+    assert words["shape"] == SHAPES[known.classes["shape"][0]]
+    assert ("marking" in words) == (known.world == "latin")
+    with pytest.raises(ValueError, match="limbs must be one of .* got 'wheels'"):
+        known.shows("test", limbs="wheels")
+    with pytest.raises(ValueError, match="attribute must be one of"):
+        known.shows("test", weight="heavy")
+    with pytest.raises(ValueError, match="part must be one of"):
+        known.shows("dev", limbs="horns")
+
+
+def test_the_truth_follows_cut_texts_and_chosen_pictures(data):
+    known = truth(data)
+    rows = np.arange(len(data.pool))[::-7]
+    cut = replace(data, corpus=[lines[::-1][:5] for lines in data.corpus], pool=data.pool.subset(rows), descriptors=[])
+    found = truth(replace(cut, descriptors=[ten[3:4] for ten in data.descriptors]))
+    assert found.corpus_kinds == [kinds[::-1][:5] for kinds in known.corpus_kinds]
+    assert found.descriptor_kinds == [kinds[3:4] for kinds in known.descriptor_kinds]
+    assert np.array_equal(found.pool.species, known.pool.species[rows])
+    assert np.array_equal(found.pool.kind, known.pool.kind[rows])
+    assert truth(cut).descriptor_kinds == [[] for _ in data.class_names]
+    assert truth(replace(data, pool=None)).pool is None
+
+
+def test_only_rendered_worlds_have_a_truth(data):
+    with pytest.raises(ValueError, match="data must be a rendered world .critters_lt, critters_latin_lt.* 'mine'"):
+        truth(replace(data, name="mine"))
+    with pytest.raises(ValueError, match="class 0 holds a text that is not of its world: 'A cat.'"):
+        truth(replace(data, corpus=[["A cat."], *data.corpus[1:]]))
+    photographs = [(torch.zeros(3, 8, 8, dtype=torch.uint8), label) for label in range(data.n_classes)]
+
+    class Photographs(list):
+        labels = np.arange(data.n_classes)
+        fingerprint = None
+
+    with pytest.raises(ValueError, match=f"the truth about test of '{data.name}' is not known"):
+        truth(replace(data, test=Photographs(photographs)))
+    with pytest.raises(ValueError, match="class_names are not"):
+        truth(replace(data, class_names=data.class_names[::-1]))
+    with pytest.raises(ValueError, match="not a pool of world"):
+        truth(replace(data, pool=data.test))
+
+
+def test_no_kind_is_in_anything_a_method_is_given(data):
+    """Neither as words nor as numbers: what is stored is what drawing the pictures and reading the texts needs."""
+    stored = pickle.dumps(data)
+    for word in ("informative", "partial", "wrong", "hallucinated", "ambiguous", "non-visual", "near-miss", "target"):
+        assert word.encode() not in stored, word
+    known = truth(data)
+    for part in (data.train, data.val, data.test, data.pool):
+        public = {name for name in vars(part) if not name.startswith("_")}
+        assert public <= {"labels", "recipe", "fingerprint"}
+    secret = [known.pool.species, known.pool.near_species, (known.pool.kind == "target").astype(np.int64)]
+    held = [data.pool.labels, data.pool._numbers, *data.pool._traits]
+    assert not any(np.array_equal(a, b) for a in secret for b in held)
+    assert [field for field in vars(data) if "kind" in field or "truth" in field] == []
