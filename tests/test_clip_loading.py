@@ -2,6 +2,7 @@
 
 import copy
 import hashlib
+import json
 import logging
 import pickle
 import warnings
@@ -305,3 +306,29 @@ def test_bf16_units_are_found_without_torchs_list(monkeypatch):
         monkeypatch.setattr(Path, "is_file", lambda self: True)
         monkeypatch.setattr(Path, "read_text", lambda self, text=text: text)
         assert cpu_has_bf16() is expected
+
+
+def test_a_folder_with_its_own_configuration(source, tmp_path):
+    import open_clip
+
+    config = {"model_cfg": open_clip.get_model_config(clip_tiny.TINY), "preprocess_cfg": {"mean": [0.5, 0.5, 0.5]}}
+    (tmp_path / "open_clip_config.json").write_text(json.dumps(config))
+    with pytest.raises(FileNotFoundError, match="local-dir:"):
+        clip.load(f"local-dir:{tmp_path}")
+    save(tmp_path, source.model.state_dict(), "model.pth")
+    loaded = clip.load(f"local-dir:{tmp_path}", device="cpu", precision="fp32")
+    assert torch.equal(loaded.encode_images(IMAGES), source.encode_images(IMAGES))
+    assert loaded.preprocessor.mean == (0.5, 0.5, 0.5) and not loaded.quick_gelu
+    assert torch.allclose(loaded.encode_texts(["owl"]), source.encode_texts(["owl"]), atol=1e-6)
+    with pytest.raises(ValueError, match="must be None"):
+        clip.load(f"local-dir:{tmp_path}", "openai")
+
+
+def test_shipped_weights_are_small_and_load():
+    paths = [mini.weights_path(name) for name in mini.MINI_MODELS if mini.weights_path(name).is_file()]
+    if not paths:
+        pytest.skip("no shipped weights in ltnb/clip/weights: run `make weights`")
+    assert sum(path.stat().st_size for path in paths[0].parent.glob("*.safetensors")) <= 30e6
+    for path in paths:
+        backbone = clip.load(path.stem, device="cpu")
+        assert backbone.pretrained == "shipped" and backbone.metadata

@@ -114,6 +114,13 @@ def test_layout_is_the_design():
     assert present <= expected, f"nothing else belongs into the repository's root: {sorted(present - expected)}"
 
 
+def test_git_ignores_no_source():
+    """A pattern such as ``data/`` in .gitignore would silently leave ``ltnb/data`` out of every clone."""
+    tracked = set(tracked_files())
+    sources = {path for folder in ("ltnb", "tests", "benchmarks") for path in (ROOT / folder).rglob("*.py")}
+    assert sources <= tracked, sorted(str(path.relative_to(ROOT)) for path in sources - tracked)[:10]
+
+
 def test_readme_commands_exist():
     """Every make target and ltnb subcommand that the README names is there."""
     readme = (ROOT / "README.md").read_text()

@@ -13,7 +13,7 @@ from torch.nn import functional
 from ltnb._checks import fail
 from ltnb.clip import image_tower, text_tower
 from ltnb.clip.hashing import state_hash
-from ltnb.clip.precision import autocast
+from ltnb.clip.precision import arithmetic
 from ltnb.clip.preprocess import Preprocess
 from ltnb.clip.vocabulary import SeenWords
 
@@ -65,6 +65,10 @@ class Backbone(nn.Module):
         self._frozen_vocabulary = frozen_vocabulary
         self._vocabulary = None if vocabulary is None else SeenWords(tokenizer, vocabulary)
         self._warned: set[str] = set()
+        # channels last: convolutions train four times as fast on a CPU (a patch embedding alone gains nothing)
+        convolutions = sum(isinstance(module, nn.Conv2d) for module in model.modules())
+        self._memory_format = torch.channels_last if convolutions > 1 else torch.contiguous_format
+        self.model.to(memory_format=self._memory_format)  # type: ignore[call-overload]
 
     # What it is ------------------------------------------------------------------------------------------------------
 
@@ -157,8 +161,8 @@ class Backbone(nn.Module):
     def _image_features(self, batch: Tensor, layer: str, normalize: bool) -> Tensor:
         if not isinstance(batch, Tensor) or not batch.is_floating_point() or batch.ndim != 4 or batch.shape[1] != 3:
             fail("batch", "a float tensor (B, 3, h, w) from preprocess", batch)
-        batch = batch.to(self.device)
-        with autocast(self.precision, self.device):
+        batch = batch.to(self.device, memory_format=self._memory_format)
+        with arithmetic(self.precision, self.device):
             if layer == "embedding":
                 features = self.model.encode_image(batch)
             else:
@@ -190,7 +194,7 @@ class Backbone(nn.Module):
                 stacklevel=2,
             )
         tokens = self.tokenizer(list(texts)).to(self.device)
-        with autocast(self.precision, self.device):
+        with arithmetic(self.precision, self.device):
             features = text_tower.encode_text(self.model, tokens)
         features = features.float()
         return functional.normalize(features, dim=-1) if normalize else features

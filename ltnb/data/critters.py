@@ -74,7 +74,15 @@ from ltnb.data.critters_truth import RENDERED, CritterTruth, PoolTruth, truth
 from ltnb.data.critters_world import Traits
 from ltnb.data.longtail import exponential_counts
 
-__all__ = ["CritterImages", "CritterTruth", "PoolTruth", "calibration_data", "critters_latin_lt", "critters_lt", "truth"]
+__all__ = [
+    "CritterImages",
+    "CritterTruth",
+    "PoolTruth",
+    "calibration_data",
+    "critters_latin_lt",
+    "critters_lt",
+    "truth",
+]
 
 SIZES = {"quick": (20, 80), "standard": (100, 200)}
 """Size -> pictures a class in each of val and test, pool pictures a class."""

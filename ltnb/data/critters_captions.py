@@ -1,6 +1,7 @@
 """The pre-training stream: random critters of the broad world with web-like captions, varied and partly wrong.
 
-Also the word stock from which every other text about critters is written, so that no method can succeed by spotting unknown words.
+Also the word stock from which every other text about critters is written, so that no method can succeed by spotting
+unknown words.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ TEXTURE_NOUNS = {
 
 PHOTO_TEMPLATES = (
     "a photo of a {}.", "a photo of the {}.", "a picture of a {}.", "a bad photo of the {}.", "a good photo of a {}.",
-    "itap of a {}.", "a photo of the large {}.", "a photo of the small {}.", "a close-up photo of a {}.", "{}", "my {}.",
+    "itap of a {}.", "a photo of the large {}.", "a photo of the small {}.", "a close-up photo of a {}.", "{}",
+    "my {}.",
     "look at this {}!", "art of the {}.", "a {} in the video game.", "a origami {}.", "one {}, seen today.",
 )  # fmt: skip
 STYLE_TEMPLATES = {
@@ -98,21 +100,26 @@ PUBLISHING = (
     "press",
 )
 
-WORD_STOCK = (
-    "the a an and or of in on at to by for from with without over under near its it is are was were has have had be been this that these those both "
-    "all most many some few each every only also often rarely never always usually sometimes about more less very much other another one two three "
-    "adult adults young male males female females individual individuals animal animals creature creatures species kind body coat back side head face "
-    "tail belly skin pattern colour colours mark marking limbs eyes surface front rear middle pale dark bright dull deep light long short small large "
-    "wide narrow round smooth coarse fine clear plain whole first second same different main known called named described recorded reported recognised "
-    "seen found lives live living lived wears wear carries carry shows show bears bear covered cover decorated adorned marked painted shaped built moves "
-    "move eats eat feeds feed sleeps sleep sings sing hides hide likes like nests nest hunts hunt swims runs flies walks grows weighs reaches lays eggs "
-    "day morning evening winter summer spring year years century people local children farmers sailors collectors believed said written stories songs "
-    "tells tell tale story legend name names word meaning honour honours visited visit founded held opened closed sold bought exported painted "
-    "easily hard told apart by looking closely against above below across along around where when while because although but not no unlike like as than "
-    "can may could would should will do does did who which what there here then now once home ground grass sand rock rocks water ice stars trees streets "
-    "something anything looks look resembles similar shy friendly quiet loud brave gentle old new famous common rare wild tame beautiful curious soft warm cold"
-).split()
-"""Words of encyclopaedia sentences. Captions use them at a low rate, corpora and descriptors are written with them alone (and the attribute words)."""
+WORD_STOCK = """
+the a an and or of in on at to by for from with without over under near its it is are was were has have had be been
+this that these those both all most many some few each every only also often rarely never always usually sometimes
+about more less very much other another one two three adult adults young male males female females individual
+individuals animal animals creature creatures species kind body coat back side head face tail belly skin pattern
+colour colours mark marking limbs eyes surface front rear middle pale dark bright dull deep light long short small
+large wide narrow round smooth coarse fine clear plain whole first second same different main known called named
+described recorded reported recognised seen found lives live living lived wears wear carries carry shows show bears
+bear covered cover decorated adorned marked painted shaped built moves move eats eat feeds feed sleeps sleep sings
+sing hides hide likes like nests nest hunts hunt swims runs flies walks grows weighs reaches lays eggs day morning
+evening winter summer spring year years century people local children farmers sailors collectors believed said written
+stories songs tells tell tale story legend name names word meaning honour honours visited visit founded held opened
+closed sold bought exported painted easily hard told apart by looking closely against above below across along around
+where when while because although but not no unlike like as than can may could would should will do does did who which
+what there here then now once home ground grass sand rock rocks water ice stars trees streets something anything looks
+look resembles similar shy friendly quiet loud brave gentle old new famous common rare wild tame beautiful curious
+soft warm cold
+""".split()
+"""Words of encyclopaedia sentences. Captions use them at a low rate, corpora and descriptors are written with them
+alone (and the attribute words)."""
 
 
 def noun_phrase(words: dict[str, str], rng: np.random.Generator) -> str:
@@ -164,7 +171,7 @@ WRONG = 0.06
 
 
 def caption(row: np.ndarray, style: int, rng: np.random.Generator) -> str:
-    """One caption of a picture with attributes `row` (6,): some are told, a few wrongly, some captions hardly speak of the picture."""
+    """One caption of a picture with attributes `row` (6,): some are told, a few of them wrongly."""
     luck = rng.random()
     if luck < 0.04:
         return noise_text(rng)

@@ -1,7 +1,8 @@
 """Render critters: (seed, index, traits) in, 64 x 64 RGB out, vectorised over the batch.
 
-Every picture depends on its own row alone, so the result is the same in any batch, in any order. Layers from back to front: habitat,
-a second small animal as distractor, shadow, limbs, body with its texture, marking, eyes, an occluder, light and noise.
+Every picture depends on its own row alone, so the result is the same in any batch, in any order. Layers from back to
+front: habitat, a second small animal as distractor, shadow, limbs, body with its texture, marking, eyes, an occluder,
+light and noise.
 """
 
 from __future__ import annotations
@@ -86,13 +87,12 @@ EASY = Difficulty(
     noise=0.0,
 )
 """Portraits: what the first pre-training pictures are like."""
-_NAMES = (
-    "turn scale x y shear_x shear_y flip squash "
-    "r1 g1 b1 r2 g2 b2 light cast_r cast_g cast_b gradient_x gradient_y "
-    "fine pattern_scale pattern_turn pattern_x pattern_y pattern_tile marking limb_length away habitat scene scene_x scene_y scene_flip "
-    "occluder occluder_kind occluder_x occluder_y occluder_scale occluder_turn "
-    "other other_x other_y other_scale other_shape other_limbs other_colour noise_x noise_amount"
-).split()
+_NAMES = """
+turn scale x y shear_x shear_y flip squash r1 g1 b1 r2 g2 b2 light cast_r cast_g cast_b gradient_x gradient_y fine
+pattern_scale pattern_turn pattern_x pattern_y pattern_tile marking limb_length away habitat scene scene_x scene_y
+scene_flip occluder occluder_kind occluder_x occluder_y occluder_scale occluder_turn other other_x other_y other_scale
+other_shape other_limbs other_colour noise_x noise_amount
+""".split()
 
 
 def _individuals(seed: int, indices: np.ndarray) -> dict[str, np.ndarray]:

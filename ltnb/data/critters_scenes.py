@@ -1,4 +1,4 @@
-"""Banks the renderer looks up: habitats to stand in, textures to wear, things to hide behind. Drawn once from fixed seeds."""
+"""Banks the renderer looks up, drawn once from fixed seeds: habitats, textures to wear, things to hide behind."""
 
 from __future__ import annotations
 

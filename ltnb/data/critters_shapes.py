@@ -1,6 +1,7 @@
 """Signed distance maps of bodies, limbs and faces: drawn once, then only looked up by the renderer.
 
-Coordinates: x to the right, y DOWN, a body fills about the unit disc and limbs reach to about 1.7. A distance is negative inside.
+Coordinates: x to the right, y DOWN, a body fills about the unit disc and limbs reach to about 1.7. A distance is
+negative inside.
 """
 
 from __future__ import annotations
@@ -163,9 +164,11 @@ _BODIES: dict[str, Callable[[], Field]] = {
 }  # fmt: skip
 
 _EYES = {
-    "fish": [(0.62, -0.14)], "bird": [(0.58, -0.56)], "snail": [(0.8, -0.42), (1.12, -0.4)], "cat": [(0.26, -0.46), (0.62, -0.46)],
+    "fish": [(0.62, -0.14)], "bird": [(0.58, -0.56)], "snail": [(0.8, -0.42), (1.12, -0.4)],
+    "cat": [(0.26, -0.46), (0.62, -0.46)],
     "snake": [(1.0, -0.1)], "beetle": [(0.84, -0.2), (0.84, 0.2)], "starfish": [(-0.18, -0.08), (0.18, -0.08)],
-    "jellyfish": [(-0.26, -0.12), (0.26, -0.12)], "bear": [(-0.19, -0.5), (0.19, -0.5)], "rabbit": [(-0.18, -0.28), (0.18, -0.28)],
+    "jellyfish": [(-0.26, -0.12), (0.26, -0.12)], "bear": [(-0.19, -0.5), (0.19, -0.5)],
+    "rabbit": [(-0.18, -0.28), (0.18, -0.28)],
     "turtle": [(1.04, -0.12)], "frog": [(-0.46, -0.4), (0.46, -0.4)],
 }  # fmt: skip
 

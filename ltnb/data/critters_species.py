@@ -1,13 +1,13 @@
 """Species: fixed attribute combinations that pre-training never shows, and their names.
 
-Three worlds are drawn from fixed seeds: ``lt`` (telling names), ``latin`` (binomials, finer differences) and ``calibration`` (the species
-on which the difficulty was set; no data set is ever made of them).
+Two worlds are drawn from fixed seeds, ``lt`` (telling names) and ``latin`` (binomials, finer differences), and beside
+each a calibration world on whose species the difficulty was set; no lesson trains or tests on those.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 
 import numpy as np
 
@@ -79,7 +79,7 @@ def _sibling(rng: np.random.Generator, base: np.ndarray, column: int) -> np.ndar
 
 
 def _telling_name(rng: np.random.Generator, row: np.ndarray, must_tell: int | None) -> str:
-    """Shape and two more attributes; `must_tell` is the column in which the species differs from the base of its family."""
+    """Shape and two more attributes; `must_tell` is the column that differs from the base of the family."""
     texture, colour, second, limbs = TEXTURES[row[1]], COLOURS[row[2]], COLOURS[row[3]], LIMB_ADJECTIVES[LIMBS[row[4]]]
     options = {1: (1, 2), 2: (2, 4), 3: (3, 1), 4: (4, 1)}
     told = options[must_tell] if must_tell is not None else tuple(rng.choice([1, 2, 4], 2, replace=False))
@@ -106,7 +106,7 @@ def _latin_word(rng: np.random.Generator, ends: tuple[str, ...]) -> str:
     return "".join(syllables) + ends[rng.integers(len(ends))]
 
 
-@lru_cache(maxsize=None)
+@cache
 def species_world(world: str) -> SpeciesWorld:
     """The species of a world.
 

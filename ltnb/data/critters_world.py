@@ -1,7 +1,8 @@
 """The attributes of Critters and the random numbers that draw individuals from them.
 
-A critter is a body shape, a texture, two colours, a limb kind and a habitat. Everything else about a picture (pose, light, occlusion, ...) is individual.
-Attributes are stored as small integers, one column each, in the order of :data:`ATTRIBUTES`.
+A critter is a body shape, a texture, two colours, a limb kind and a habitat. Everything else about a picture (pose,
+light, occlusion, ...) is individual. Attributes are stored as small integers, one column each, in the order of
+:data:`ATTRIBUTES`.
 """
 
 from __future__ import annotations
@@ -75,7 +76,7 @@ RGB = (
 
 
 class Traits(NamedTuple):
-    """What is fixed for each picture, as (N,) integer arrays; -1 in a fine attribute means "free, drawn for the individual"."""
+    """What is fixed for each picture, (N,) integer arrays; a fine attribute of -1 is drawn for the individual."""
 
     shape: np.ndarray
     texture: np.ndarray
@@ -90,7 +91,7 @@ class Traits(NamedTuple):
 
     @classmethod
     def of(cls, table: np.ndarray, fine: np.ndarray | None = None, style: np.ndarray | int = 0) -> Traits:
-        """Build from a (N, 6) table of :data:`ATTRIBUTES`, an optional (N, 3) table of :data:`FINE_ATTRIBUTES` and styles."""
+        """From a (N, 6) table of :data:`ATTRIBUTES`, perhaps a (N, 3) one of :data:`FINE_ATTRIBUTES`, and styles."""
         n = len(table)
         fine = np.full((n, 3), -1, dtype=np.int64) if fine is None else fine
         styles = np.broadcast_to(np.asarray(style, dtype=np.int64), (n,))
@@ -104,7 +105,8 @@ class Traits(NamedTuple):
 def uniforms(seed: int, indices: np.ndarray, columns: int, stream: int = 0) -> np.ndarray:
     """Uniform numbers that depend on (seed, stream, index, column) and on nothing else.
 
-    A counter-based generator (the finaliser of splitmix64, Steele et al. 2014, applied three times) so that picture *i* is the same
+    A counter-based generator (the finaliser of splitmix64, Steele et al. 2014, applied three times) so that
+    picture *i* is the same
     picture whatever the batch it is drawn in.
 
     Args:
@@ -131,7 +133,7 @@ def uniforms(seed: int, indices: np.ndarray, columns: int, stream: int = 0) -> n
 
 
 def combination_code(table: np.ndarray) -> np.ndarray:
-    """One integer for each (shape, texture, colour, second colour, limbs); habitats are individual and left out. (N, >=5) -> (N,)."""
+    """One integer for each (shape, texture, colour, second colour, limbs), habitats left out: (N, >=5) -> (N,)."""
     table = np.asarray(table, dtype=np.int64)
     code = np.zeros(len(table), dtype=np.int64)
     for column, size in enumerate((len(SHAPES), len(TEXTURES), len(COLOURS), len(COLOURS), len(LIMBS))):
