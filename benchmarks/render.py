@@ -1,8 +1,8 @@
 """Pictures a second of the critter renderer on one core.
 
 Run: ``python benchmarks/render.py``. Prints the best of five times for each style, for a whole ``critters_lt`` training
-set and for one picture at a time (as ``dataset[i]`` asks); the bar is 2,000 pictures a second in bulk. What counts is the
-processor time of one thread, so that other work on the machine disturbs little.
+set and for one picture at a time (as ``dataset[i]`` asks); the bar is 2,000 pictures a second in bulk. Times are
+those of the processor, with one thread, so that other work on the machine disturbs little.
 """
 
 from __future__ import annotations

@@ -188,7 +188,7 @@ def pretrain(
             model.logit_scale.clamp_(0, math.log(100))
         recent.append(loss.detach())
         if step % log_every == 0:
-            curve.append((step, float(torch.stack(recent).mean())))
+            curve.append((step, round(float(torch.stack(recent).mean()), 4)))
             recent = []
         if step % CHECKPOINT_EVERY == 0:
             seconds = spent + time.perf_counter() - started

@@ -299,12 +299,13 @@ def test_classes_have_their_own_lists(world):
 def test_kinds_do_not_depend_on_the_place_in_the_list():
     """Cutting a list off must not be a way to choose."""
     for world in WORLDS:
-        place = {kind: [] for kind in SENTENCE_KINDS}
-        for kinds in world_texts(world).corpus_kinds:
-            for i, kind in enumerate(kinds):
-                place[kind].append((i + 0.5) / len(kinds))
-        for values in place.values():
-            assert abs(np.mean(values) - 0.5) < 4 / np.sqrt(12 * len(values))
+        for lists in (world_texts(world).corpus_kinds, world_texts(world).descriptor_kinds):
+            place: dict[str, list[float]] = {}
+            for kinds in lists:
+                for i, kind in enumerate(kinds):
+                    place.setdefault(kind, []).append((i + 0.5) / len(kinds))
+            for values in place.values():
+                assert abs(np.mean(values) - 0.5) < 4 / np.sqrt(12 * len(values))
 
 
 def test_sizes_have_nothing_to_do_with_the_kinds_or_the_species():

@@ -102,7 +102,7 @@ def test_parameters_cell_holds_literals_only(tmp_path, source):
 def test_exactly_one_parameters_cell(tmp_path):
     path = write_notebook(tmp_path / "n.ipynb")
     notebook = nbformat.read(path, as_version=4)
-    notebook.cells.append(notebook.cells[0].copy())
+    notebook.cells.append(nbformat.v4.new_code_cell("b = 1", metadata={"tags": ["parameters"]}))
     nbformat.write(notebook, path)
     with pytest.raises(ValueError, match="exactly one .* it has 2"):
         read_parameters(path)
