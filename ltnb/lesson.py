@@ -111,6 +111,8 @@ def start(lesson: str, parameters: Mapping[str, Any]) -> Lesson:
     Raises:
         ValueError: a parameter that every lesson has is missing or not of its kind.
     """
+    import pandas as pd
+
     from ltnb.plots import use_style
 
     kinds = {"dataset": str, "backbone": str, "profile": str, "seed": int, "out": str, "device": str, "precision": str}
@@ -118,6 +120,8 @@ def start(lesson: str, parameters: Mapping[str, Any]) -> Lesson:
         if not isinstance(parameters.get(name), kind):
             fail(f"parameters[{name!r}]", f"of type {kind.__name__}", parameters.get(name))
     use_style()
+    show = {"width": 160, "max_columns": None, "max_rows": 200, "max_colwidth": 70}
+    pd.set_option(*(item for name, value in show.items() for item in (f"display.{name}", value)))
     out = Path(parameters["out"]) if parameters["out"] else None
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)

@@ -6,30 +6,13 @@ import importlib.metadata
 import platform
 import subprocess
 import sys
-import tomllib
 from pathlib import Path
 from typing import Any
 
 import ltnb
+from ltnb._project import project_root
 
 PACKAGES = {"torch": "torch", "open_clip": "open_clip_torch", "numpy": "numpy"}
-
-
-def project_root() -> Path | None:
-    """Folder of the ltnb checkout: the nearest parent of the working directory, then of the package, that is one.
-
-    Returns:
-        The folder whose `pyproject.toml` names the project ltnb, or None (an installed package without a checkout).
-    """
-    for start in (Path.cwd(), Path(__file__).resolve().parent):
-        for folder in (start, *start.parents):
-            try:
-                project = tomllib.loads((folder / "pyproject.toml").read_text(encoding="utf-8"))
-            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError):
-                continue
-            if project.get("project", {}).get("name") == "ltnb":
-                return folder
-    return None
 
 
 def environment(device: str = "auto") -> dict[str, Any]:
