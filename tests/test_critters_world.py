@@ -113,14 +113,7 @@ def test_near_neighbours_differ_in_exactly_one_attribute(world, classes, familie
         assert len(combinations(world)) == classes
 
 
-_SAME = pytest.mark.xfail(
-    strict=True, reason="two fine variants of a plain species differ only in the scale of a pattern"
-)
-
-
-@pytest.mark.parametrize(
-    "world", [pytest.param(world, marks=[_SAME] if world.endswith("latin") else []) for world in WORLDS]
-)
+@pytest.mark.parametrize("world", WORLDS)
 def test_no_two_species_look_the_same(world):
     species = species_world(world)
     visible = np.hstack([species.table[:, :5], species.fine])
@@ -129,12 +122,7 @@ def test_no_two_species_look_the_same(world):
     assert count.max() == 1, [species.names[i] for i in first[count > 1]]
 
 
-_MIRRORED = pytest.mark.xfail(strict=True, reason="its front and rear, or middle and rear, are mirror images")
-
-
-@pytest.mark.parametrize(
-    "shape", [pytest.param(s, marks=[_MIRRORED] if s in ("frog", "starfish") else []) for s in SHAPES]
-)
+@pytest.mark.parametrize("shape", SHAPES)
 def test_markings_can_be_told_apart_on_mirrored_pictures(shape):
     """Half of the pictures are mirrored: on a symmetric body left and right must not tell species apart."""
     body = atlas()[SHAPES.index(shape) * len(LIMBS) * 3, 0] < 0

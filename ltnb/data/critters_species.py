@@ -144,15 +144,23 @@ def species_world(world: str) -> SpeciesWorld:
         seen |= codes
         names += found
         for row in group:
-            pairs = rng.permutation(len(FINE_ATTRIBUTES["marking"]) * 4)[:fine_variants] if fine_variants else [None]
-            for pair in pairs:
+            variants = _fine_variants(rng, plain=row[1] == 0)[:fine_variants] if fine_variants else [[-1, -1, -1]]
+            for variant in variants:
                 rows.append(row)
                 family.append(number)
-                if pair is None:
-                    fine.append([-1, -1, -1])
-                else:  # marking, short or long limbs (never medium), coarse or fine pattern
-                    fine.append([int(pair) % 3, 2 * (int(pair) // 3 % 2), int(pair) // 6])
+                fine.append(variant)
     return SpeciesWorld(tuple(names), np.stack(rows), np.array(fine), np.array(family))
+
+
+def _fine_variants(rng: np.random.Generator, plain: bool) -> list[list[int]]:
+    """Fine attributes in random order: marking, short or long limbs (never medium), coarse or fine pattern.
+
+    A plain coat has no pattern whose scale could be seen, so of two variants that differ in it alone only one stays.
+    """
+    order = rng.permutation(len(FINE_ATTRIBUTES["marking"]) * 4)
+    if plain:
+        order = order[np.sort(np.unique(order % 6, return_index=True)[1])]
+    return [[int(i) % 3, 2 * (int(i) // 3 % 2), int(i) // 6] for i in order]
 
 
 @lru_cache(maxsize=1)
