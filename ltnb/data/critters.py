@@ -35,9 +35,11 @@ Why the difficulty is what it is
     medium and few; near chance with Latin names; a linear probe clearly worse on few than on many. They are premises,
     not findings, and none of them stands among the claims.
 
-    .. calibration:begin
-    Measured on the calibration worlds: NOT YET FILLED IN.
-    .. calibration:end
+    Measured with mini-vit on the calibration worlds, seed 0, 20 test pictures a class (``a1_train_mini_clip`` measures
+    them again): zero-shot 61.7 % with telling names (many 66.0, medium 61.7, few 59.0; correlation of accuracy with
+    log class size -0.04), 1.1 % with binomials (chance 1.0 %); linear probe many 96.7, medium 88.6, few 62.1. On the
+    way there the pictures were made easier once: with smaller, darker and more often hidden animals a small ViT
+    reached 12 % zero-shot after 200,000 pairs.
 
 No shortcuts
     - No species of any world occurs in the pre-training stream: its attribute table rejects their combinations.
