@@ -47,6 +47,8 @@ class Lesson:
         published = None if paper is None else reported(paper)
         if published is not None and {"dataset", "key"} <= set(published.columns):
             published = published[(published["dataset"] == "ImageNet-LT") & (published["key"] != "")]
+        if published is not None and "gap" in columns and {"many", "few"} <= set(published.columns):
+            published = published.assign(gap=published["many"] - published["few"])
         return comparison(section, self.record, self.standard, published, columns)
 
     def keep(self, figure: Figure, name: str) -> Figure:

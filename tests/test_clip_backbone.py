@@ -108,7 +108,9 @@ def test_outputs_are_open_clips_own(name):
     backbone = tiny(name)
     images, tokens = noise(backbone), backbone.tokenizer(TEXTS)
     raw = backbone.encode_images(images, normalize=False)
-    assert torch.equal(raw, backbone.model.encode_image(images)) and raw.shape == (2, backbone.embed_dim)
+    # not to the last bit: another attention kernel with gradients, and convolutions in another memory order
+    torch.testing.assert_close(raw, backbone.model.encode_image(images), rtol=1e-5, atol=1e-5)
+    assert raw.shape == (2, backbone.embed_dim)
     assert torch.allclose(backbone.encode_images(images), functional.normalize(raw, dim=-1))
     words = backbone.encode_texts(TEXTS, normalize=False)
     assert torch.allclose(words, backbone.model.encode_text(tokens), atol=1e-5)
