@@ -42,7 +42,7 @@ from ltnb.data.critters_world import RARE, WORLD_VERSION
 
 RECIPES: dict[str, dict[str, Any]] = {
     "mini-rn": {"pairs": 350_000, "lr": 1.0e-3},
-    "mini-vit": {"pairs": 500_000, "lr": 5.0e-4, "text_from": "mini-rn"},
+    "mini-vit": {"pairs": 450_000, "lr": 5.0e-4, "text_from": "mini-rn"},
 }
 """How the shipped models are made, in this order. The ResNet learns both towers; the ViT, which learns far more slowly
 from random weights, takes over the ResNet's text tower and learns the image tower alone."""
