@@ -165,9 +165,7 @@ def _critters(
         few_many = exponential_counts(n_max, c, min(_GROUP_IMBALANCE, n_max))[place]
     return LongTailData(
         name=name,
-        train=_individuals(species, world, "train", seed, counts),
-        val=_individuals(species, world, "val", seed, np.full(c, n_val)),
-        test=_individuals(species, world, "test", seed, np.full(c, n_test)),
+        **_splits(species, world, seed, counts, n_val, n_test),
         class_names=list(species.names),
         class_counts=counts,
         corpus=[list(sentences) for sentences in texts.corpus],
@@ -196,9 +194,7 @@ def calibration_data(world: str = "calibration", seed: int = 0, *, test_per_clas
     counts = exponential_counts(320, c, _GROUP_IMBALANCE)[_places(world, seed, c)]
     return LongTailData(
         name=world,
-        train=_individuals(species, world, "train", seed, counts),
-        val=_individuals(species, world, "val", seed, np.full(c, n_test)),
-        test=_individuals(species, world, "test", seed, np.full(c, n_test)),
+        **_splits(species, world, seed, counts, n_test, n_test),
         class_names=list(species.names),
         class_counts=counts,
         corpus=[[] for _ in range(c)],
@@ -211,6 +207,15 @@ def calibration_data(world: str = "calibration", seed: int = 0, *, test_per_clas
 def _places(world: str, seed: int, c: int) -> np.ndarray:
     """Which place each of `c` classes takes from head to tail: one permutation a seed, the same at every imbalance."""
     return np.random.default_rng((render_seed(world, "train", seed), c)).permutation(c)
+
+
+def _splits(
+    species: SpeciesWorld, world: str, seed: int, counts: np.ndarray, n_val: int, n_test: int
+) -> dict[str, CritterImages]:
+    """The long-tailed training pictures and the balanced validation and test ones."""
+    balanced = np.ones_like(counts)
+    sizes = {"train": counts, "val": n_val * balanced, "test": n_test * balanced}
+    return {split: _individuals(species, world, split, seed, each) for split, each in sizes.items()}
 
 
 def _individuals(species: SpeciesWorld, world: str, split: str, seed: int, counts: np.ndarray) -> CritterImages:

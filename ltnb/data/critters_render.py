@@ -16,7 +16,7 @@ import torch.nn.functional as F  # noqa: N812
 
 from ltnb.data import critters_scenes as scenes
 from ltnb.data import critters_shapes as shapes
-from ltnb.data.critters_world import LIMBS, RGB, SHAPES, Traits, uniforms
+from ltnb.data.critters_world import HABITATS, LIMBS, RGB, SHAPES, Traits, uniforms
 
 SIZE = 64
 CHUNK = 32
@@ -102,8 +102,11 @@ def _individuals(seed: int, indices: np.ndarray) -> dict[str, np.ndarray]:
 
 def seen_habitat(seed: int, indices: np.ndarray, home: np.ndarray, difficulty: Difficulty = WORLD) -> np.ndarray:
     """The habitat that each picture really shows, given the species' own (N,) -> (N,)."""
-    u = _individuals(seed, indices)
-    return np.where(u["away"] < difficulty.home, home, (u["habitat"] * 8).astype(np.int64))
+    return _habitat(_individuals(seed, indices), home, difficulty)
+
+
+def _habitat(u: dict[str, np.ndarray], home: np.ndarray, difficulty: Difficulty) -> np.ndarray:
+    return np.where(u["away"] < difficulty.home, home, (u["habitat"] * len(HABITATS)).astype(np.int64))
 
 
 def fine_traits(seed: int, indices: np.ndarray, traits: Traits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -207,7 +210,7 @@ def _over(image: torch.Tensor, cover: torch.Tensor, colour: torch.Tensor) -> tor
 def _render_chunk(seed: int, indices: np.ndarray, traits: Traits, d: Difficulty) -> torch.Tensor:
     banks, u, n = _Banks.get(), _individuals(seed, indices), len(indices)
     marking, length, fine = fine_traits(seed, indices, traits)
-    habitat = np.where(u["away"] < d.home, traits.habitat, (u["habitat"] * 8).astype(np.int64))
+    habitat = _habitat(u, traits.habitat, d)
     style = torch.from_numpy(np.array(traits.style))
     drawn, plain_ground = (style == 1), (style >= 2)
 
