@@ -21,7 +21,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ltnb._files import replacing
 from ltnb.clip.mini import (
@@ -35,6 +34,7 @@ from ltnb.clip.mini import (
     vocabulary_ids,
     weights_path,
 )
+from ltnb.clip.precision import arithmetic, resolve_device, resolve_precision
 from ltnb.clip.text_tower import encode_text
 from ltnb.data.critters_captions import stream_batch, vocabulary_texts
 from ltnb.data.critters_render import EASY, WORLD
@@ -83,8 +83,9 @@ def _stream(size: int, batch: int, first: int, end: int, ramp: int) -> Iterator[
 class _Student(nn.Module):
     """A mini-CLIP with a small vocabulary, and its contrastive loss."""
 
-    def __init__(self, name: str, seed: int, text_from: Path | None) -> None:
+    def __init__(self, name: str, seed: int, text_from: Path | None, precision: str = "fp32") -> None:
         super().__init__()
+        self.precision = precision
         register_mini_models()
         import open_clip
 
@@ -108,8 +109,7 @@ class _Student(nn.Module):
     def loss(self, pixels: Tensor, captions: list[str]) -> Tensor:
         """Mean of both directions over the batch."""
         device = self.model.logit_scale.device
-        # on a CPU the plain attention kernel trains short sequences twice as fast as the fused one
-        with torch.autocast(device.type, torch.bfloat16), sdpa_kernel(SDPBackend.MATH):
+        with arithmetic(self.precision, device):
             image = self.model.encode_image(pixels.to(device))
             text = encode_text(self.model, self.rows(self.tokenizer(captions)).to(device))
         image, text = F.normalize(image.float(), dim=-1), F.normalize(text.float(), dim=-1)
@@ -141,6 +141,8 @@ def pretrain(
     text_from: Path | None = None,
     stop_after: int | None = None,
     log_every: int = 20,
+    device: str = "auto",
+    precision: str = "auto",
 ) -> list[tuple[int, float]]:
     """Train one model from scratch and write its compact weights.
 
@@ -158,15 +160,19 @@ def pretrain(
             al. 2022, locks the image tower).
         stop_after: end after so many steps without the final decay (for lessons that show the beginning of a run).
         log_every: steps between two points of the loss curve.
+        device: ``auto``, ``cpu`` or ``cuda[:index]``.
+        precision: ``auto`` (bf16 where the device has units for it, else fp32), ``fp32`` or ``bf16``.
 
     Returns:
         (step, loss) pairs, each a mean over the last `log_every` steps.
     """
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    student = _Student(name, seed, text_from)
-    model = student.model.to(device, memory_format=torch.channels_last).train()
+    where = resolve_device(device)
+    if precision == "fp16":
+        raise ValueError("precision must be 'auto', 'fp32' or 'bf16', got 'fp16': there is no gradient scaling here")
+    student = _Student(name, seed, text_from, resolve_precision(precision, where))
+    model = student.model.to(where, memory_format=torch.channels_last).train()
     optimizer = _optimizer(model, lr, weight_decay)
     steps = pairs // batch
     end = steps if stop_after is None else min(steps, stop_after)
@@ -213,7 +219,8 @@ def pretrain(
         "easy_share": EASY_SHARE,
         "rare": RARE,
         "logit_scale": model.logit_scale.exp().item(),
-        "device": device.type,
+        "device": where.type,
+        "precision": student.precision,
         "seconds": round(spent + time.perf_counter() - started),
         "date": date.today().isoformat(),
         "commit": git_commit(),

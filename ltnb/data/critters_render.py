@@ -111,7 +111,10 @@ def _habitat(u: dict[str, np.ndarray], home: np.ndarray, difficulty: Difficulty)
 
 def fine_traits(seed: int, indices: np.ndarray, traits: Traits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Marking, limb length and pattern scale of each picture with the free ones (-1) drawn."""
-    u = _individuals(seed, indices)
+    return _fine_traits(_individuals(seed, indices), traits)
+
+
+def _fine_traits(u: dict[str, np.ndarray], traits: Traits) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     marking = np.where(traits.marking < 0, (u["marking"] * 4).astype(np.int64), traits.marking)  # 3 = no marking
     length = np.where(traits.limb_length < 0, (u["limb_length"] * 3).astype(np.int64), traits.limb_length)
     fine = np.where(traits.pattern_scale < 0, (u["fine"] * 2).astype(np.int64), traits.pattern_scale)
@@ -209,7 +212,7 @@ def _over(image: torch.Tensor, cover: torch.Tensor, colour: torch.Tensor) -> tor
 
 def _render_chunk(seed: int, indices: np.ndarray, traits: Traits, d: Difficulty) -> torch.Tensor:
     banks, u, n = _Banks.get(), _individuals(seed, indices), len(indices)
-    marking, length, fine = fine_traits(seed, indices, traits)
+    marking, length, fine = _fine_traits(u, traits)
     habitat = _habitat(u, traits.habitat, d)
     style = torch.from_numpy(np.array(traits.style))
     drawn, plain_ground = (style == 1), (style >= 2)
