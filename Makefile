@@ -20,13 +20,17 @@ LESSONS ?=
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help reproduce test pytest nbval lint lab lessons weights cpu install clean
+.PHONY: help reproduce records test pytest nbval lint lab lessons weights cpu install clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
 reproduce: $(STAMP)  ## run every lesson on the quick profile and print the final table
 	$(BIN)/python -m ltnb reproduce $(ARGS)
+
+records: $(STAMP)  ## run the standard profile (slow) and write figures/records, ready to commit
+	$(BIN)/python -m ltnb reproduce --profile standard $(ARGS)
+	$(BIN)/python -m ltnb report --profile standard --write-records
 
 test: pytest nbval  ## unit, contract and hygiene tests, then every lesson against its committed outputs
 

@@ -8,7 +8,7 @@ NaN, infinity) are looked at when the tensor lives on the CPU; on any other devi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -110,6 +110,16 @@ def check_counts(class_counts: Any, name: str = "class_counts", *, minimum: int 
     return counts.astype(np.int64)
 
 
+def check_texts(value: Any, name: str) -> list[str]:
+    """Return ``value`` as a list if it is a non-empty list, tuple or array of strings (one string is none)."""
+    if isinstance(value, str) or not isinstance(value, Collection) or len(value) == 0:
+        fail(name, "a non-empty list of str", value)
+    texts = list(value)
+    if not all(isinstance(text, str) for text in texts):
+        fail(name, "a non-empty list of str", value)
+    return texts
+
+
 def reads_values(tensor: torch.Tensor, check_values: bool) -> bool:
     """Whether the values of ``tensor`` may be looked at: always on the CPU, elsewhere only if asked for."""
     return check_values or tensor.device.type == "cpu"
@@ -130,12 +140,17 @@ def check_features(x: Any, name: str, *, width: int | None = None, check_values:
         fail(name, "of shape (N, D) and not empty", x)
     if width is not None and x.shape[1] != width:
         fail(name, f"of shape (N, {width})", x)
+    check_finite(x, name, check_values=check_values)
+    return x
+
+
+def check_finite(x: torch.Tensor, name: str, *, check_values: bool = False) -> None:
+    """Refuse NaN and infinity in a floating-point tensor of shape (N, ...), and name the row of the first."""
     # a finite sum has finite terms, and costs far less to look at than every term; finite terms may still overflow it
     if reads_values(x, check_values) and not math.isfinite(x.detach().sum().item()):
-        wrong = ~torch.isfinite(x).all(dim=1)
+        wrong = ~torch.isfinite(x).flatten(1).all(dim=1)
         if bool(wrong.any()):
             fail(name, "finite", f"NaN or infinity in row {int(wrong.nonzero()[0])}")
-    return x
 
 
 def check_targets(

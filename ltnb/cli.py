@@ -112,7 +112,7 @@ def _run(arguments: argparse.Namespace) -> int:
         if name in parameters:
             raise ValueError(f"parameter {name!r} is given twice")
         parameters[name] = parse_text(lesson, defaults, name, text)
-    if Path(arguments.name).name != arguments.name:
+    if arguments.name in ("", ".", "..") or Path(arguments.name).name != arguments.name:
         raise ValueError(f"--name must be a plain folder name, got {arguments.name!r}")
     folder = arguments.runs_dir / arguments.name
     return _execute([plan_one(arguments.lesson, parameters, folder)], arguments, folder)

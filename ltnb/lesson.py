@@ -7,16 +7,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ltnb._checks import fail
+from ltnb._checks import check_choice, fail
 from ltnb.results import Record, comparison, load_standard
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from ltnb.clip import Backbone
     from ltnb.data import LongTailData
+    from ltnb.papers.claim import Claim
 
 GROUPS = ("overall", "many", "medium", "few")
+_POSITIVE = ("epochs", "batch", "steps", "lr")
 
 
 @dataclass
@@ -33,6 +36,11 @@ class Lesson:
     standard: list[Record]
     out: Path | None
     figures: list[str] = field(default_factory=list)
+
+    def uses(self, model: Backbone) -> Backbone:
+        """Note in the record which encoder this is, and with which activation, precision and resize; gives it back."""
+        self.record.environment.setdefault("backbones", []).append(model.facts())
+        return model
 
     def table(self, section: str, paper: str | None = None, columns: Sequence[str] = GROUPS) -> pd.DataFrame:
         """Published vs ours for one section, see `ltnb.results.comparison`.
@@ -64,26 +72,51 @@ class Lesson:
         """Store the measured quantities of the lesson's claims in the record; a table shows them beside the paper's."""
         import pandas as pd
 
-        from ltnb.papers import CLAIMS
-
         rows = []
-        for claim in CLAIMS:
-            if not claim.left.startswith(f"{self.record.lesson}/"):
-                continue
-            left, right = self.record.quantity(claim.left), self.record.quantity(claim.right)
+        for claim in self._own_claims():
+            left, right = self._measured(claim)
             self.record.claim(claim.id, left, right)
-            measured = left is not None and right is not None
-            ahead = measured and ((right > left) if claim.direction == "higher" else (right < left))  # type: ignore[operator]
             rows.append(
                 {
                     "claim": claim.id,
                     "statement": claim.statement,
                     "published": _pair(claim.published_left, claim.published_right),
                     "this run": _pair(left, right),
-                    "points the same way": ("yes" if ahead else "no") if measured else "not measured here",
+                    "points the same way": _agrees(claim, left, right),
                 }
             )
         return pd.DataFrame(rows)
+
+    def verdict(self, section: str) -> str:
+        """What this run says about each claim that rests on one section: a line a claim, computed from the record.
+
+        Args:
+            section: as given to ``record.add``.
+
+        Raises:
+            ValueError: no claim rests on this section.
+        """
+        claims = [claim for claim in self._own_claims() if claim.left.split("/")[1] == section]
+        if not claims:
+            known = sorted({claim.left.split("/")[1] for claim in self._own_claims()})
+            fail("section", f"one that a claim rests on ({', '.join(known)})", repr(section))
+        return "\n".join(self._sentence(claim) for claim in claims)
+
+    def _sentence(self, claim: Claim) -> str:
+        left, right = self._measured(claim)
+        answer = _agrees(claim, left, right)
+        here = {"yes": "the same way", "no": "the other way", "equal": "no difference"}.get(answer, answer)
+        numbers = "" if left is None or right is None else f", {_pair(left, right)}"
+        paper = _pair(claim.published_left, claim.published_right)
+        return f"{claim.id}. {claim.statement} Paper: {paper}. This run: {here}{numbers}."
+
+    def _own_claims(self) -> list[Claim]:
+        from ltnb.papers import CLAIMS
+
+        return [claim for claim in CLAIMS if claim.left.startswith(f"{self.record.lesson}/")]
+
+    def _measured(self, claim: Claim) -> tuple[float | None, float | None]:
+        return self.record.quantity(claim.left), self.record.quantity(claim.right)
 
     def finish(self) -> str:
         """Write the record, if the run writes anything; says what was done."""
@@ -93,6 +126,14 @@ class Lesson:
         return f"record.json and {len(self.figures)} figures written"
 
 
+def _agrees(claim: Claim, left: float | None, right: float | None) -> str:
+    """Whether right lies on the claimed side of left, as far as the shown digits tell."""
+    if left is None or right is None:
+        return "not measured here"
+    difference = round(right, 1) - round(left, 1)
+    return "equal" if difference == 0 else "yes" if claim.sign * difference > 0 else "no"
+
+
 def _pair(left: float | None, right: float | None) -> str:
     def number(x: float | None) -> str:
         return "–" if x is None or x != x else f"{x:.1f}"
@@ -100,18 +141,20 @@ def _pair(left: float | None, right: float | None) -> str:
     return f"{number(left)} → {number(right)}"
 
 
-def start(lesson: str, parameters: Mapping[str, Any]) -> Lesson:
-    """Check the parameters that every lesson has and open its record.
+def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) -> Lesson:
+    """Check the parameters before anything is computed, and open the lesson's record.
 
     Args:
         lesson: name of the notebook without its ending.
-        parameters: all of the lesson's parameters by name.
+        parameters: all of the lesson's parameters by name. Those called epochs, batch, steps or lr (with anything
+            behind) must be positive. With ``features`` given, no data set and no encoder is used: the record says so.
+        **choices: parameter name to the values that it may have.
 
     Returns:
         The run; figures get the house style from here on.
 
     Raises:
-        ValueError: a parameter that every lesson has is missing or not of its kind.
+        ValueError: a parameter that every lesson has is missing or not of its kind, or a value is not allowed.
     """
     import pandas as pd
 
@@ -121,18 +164,32 @@ def start(lesson: str, parameters: Mapping[str, Any]) -> Lesson:
     for name, kind in kinds.items():
         if not isinstance(parameters.get(name), kind):
             fail(f"parameters[{name!r}]", f"of type {kind.__name__}", parameters.get(name))
+    for name, allowed in choices.items():
+        check_choice(parameters.get(name), name, allowed)
+    for name, value in parameters.items():
+        if name.startswith(_POSITIVE) and not value > 0:
+            fail(name, "positive", repr(value))
+    if parameters.get("features"):
+        parameters = {**parameters, "dataset": "", "backbone": ""}
     use_style()
-    show = {"width": 160, "max_columns": None, "max_rows": 200, "max_colwidth": 70}
+    show = {"width": 160, "max_columns": None, "max_rows": 200, "max_colwidth": 130}
     pd.set_option(*(item for name, value in show.items() for item in (f"display.{name}", value)))
     out = Path(parameters["out"]) if parameters["out"] else None
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     record = Record(lesson, dict(parameters), seed=parameters["seed"], profile=parameters["profile"])
-    same = ("dataset", "backbone", "features")
-    standard = [
-        run for run in load_standard(lesson) if all(run.parameters.get(k) == record.parameters.get(k) for k in same)
-    ]
+    standard = [run for run in load_standard(lesson) if _settings(run) == _settings(record)]
     return Lesson(record, standard, out)
+
+
+# what a standard run does more of, or where and how it ran: all other parameters say what is measured
+_SIZES = ("seed", "profile", "size", "test_per_class", "device", "precision")
+
+
+def _settings(record: Record) -> dict[str, Any]:
+    """Parameters in which a run and the standard runs shown beside it must agree."""
+    kept = {k: v for k, v in record.parameters.items() if k not in _SIZES and not k.startswith("epochs")}
+    return {"world": record.world, **kept}
 
 
 def open_data(dataset: str, *, size: str, imbalance: int, seed: int) -> LongTailData:

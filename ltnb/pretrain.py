@@ -2,7 +2,7 @@
 
 CLIP's symmetric contrastive loss on image-caption pairs that are drawn once and never repeated (Radford et al. 2021;
 the loss is BALLAD Eq. 2 + Eq. 3). A run writes ``<name>.safetensors`` and beside it ``<name>.log.json`` with the
-settings and the loss curve; interrupted, it goes on where it was.
+settings and the loss curve, to which ``make weights`` adds the zero-shot table; interrupted, it goes on where it was.
 """
 
 from __future__ import annotations
@@ -22,11 +22,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from ltnb._files import replacing
 from ltnb.clip.mini import (
     VocabularyMap,
     build_mini,
-    git_commit,
     load_compact,
     register_mini_models,
     save_compact,
@@ -39,6 +37,9 @@ from ltnb.clip.text_tower import encode_text
 from ltnb.data.critters_captions import stream_batch, vocabulary_texts
 from ltnb.data.critters_render import EASY, WORLD
 from ltnb.data.critters_world import RARE, WORLD_VERSION
+from ltnb.pretrain_table import write_zero_shot
+from ltnb.results.environment import environment
+from ltnb.training.checkpoint import load_checkpoint, save_checkpoint
 
 RECIPES: dict[str, dict[str, Any]] = {
     "mini-rn": {"pairs": 350_000, "lr": 1.0e-3},
@@ -66,18 +67,27 @@ def _pixels(images: Tensor, size: int) -> Tensor:
 
 
 def _stream(size: int, batch: int, first: int, end: int, ramp: int) -> Iterator[tuple[Tensor, list[str]]]:
-    """The batches of steps `first` to `end`, rendered ahead in a thread; difficulty rises until step `ramp`."""
-    ready: Queue[tuple[Tensor, list[str]]] = Queue(maxsize=3)
+    """The batches of steps `first` to `end`, rendered ahead in a thread; difficulty rises until step `ramp`.
+
+    What goes wrong in the thread is raised here.
+    """
+    ready: Queue[tuple[Tensor, list[str]] | Exception] = Queue(maxsize=3)
 
     def work() -> None:
-        for step in range(first, end):
-            difficulty = EASY.towards(WORLD, min(1.0, step / ramp))
-            images, captions, _ = stream_batch(STREAM_SEED, step * batch, batch, difficulty)
-            ready.put((_pixels(images, size), captions))
+        try:
+            for step in range(first, end):
+                difficulty = EASY.towards(WORLD, min(1.0, step / ramp))
+                images, captions, _ = stream_batch(STREAM_SEED, step * batch, batch, difficulty)
+                ready.put((_pixels(images, size), captions))
+        except Exception as error:
+            ready.put(error)
 
     Thread(target=work, daemon=True).start()
     for _ in range(first, end):
-        yield ready.get()
+        item = ready.get()
+        if isinstance(item, Exception):
+            raise item
+        yield item
 
 
 class _Student(nn.Module):
@@ -165,6 +175,10 @@ def pretrain(
 
     Returns:
         (step, loss) pairs, each a mean over the last `log_every` steps.
+
+    Raises:
+        ValueError: ``precision="fp16"``, or an interrupted run with other arguments left its checkpoint here: the
+            message names what differs.
     """
     target = Path(out)
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -179,8 +193,26 @@ def pretrain(
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimizer, lambda step: min((step + 1) / warmup, 0.5 * (1 + math.cos(math.pi * min(step / steps, 1.0))))
     )
+    run: dict[str, Any] = {
+        "model": name,
+        "world_version": WORLD_VERSION,
+        "pairs": pairs,
+        "batch": batch,
+        "lr": lr,
+        "warmup": warmup,
+        "weight_decay": weight_decay,
+        "seed": seed,
+        "text_from": None if text_from is None else text_from.stem,
+        "stream_seed": STREAM_SEED,
+        "easy_share": EASY_SHARE,
+        "rare": RARE,
+        "device": where.type,
+        "precision": student.precision,
+    }
     checkpoint = target.with_suffix(".partial.pt")
-    first, curve, spent = _resume(checkpoint, model, optimizer, schedule)
+    settings = {**run, "stop_after": stop_after, "log_every": log_every}
+    parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
+    first, curve, spent = _resume(checkpoint, settings, parts)
     started, recent = time.perf_counter(), []
     ramp = max(1, int(EASY_SHARE * steps))
     for step, (pixels, captions) in enumerate(_stream(student.image_size, batch, first, end, ramp), start=first + 1):
@@ -201,29 +233,16 @@ def pretrain(
             print(
                 f"{name}: step {step}/{steps} loss {loss.item():.3f} {step * batch / seconds:.0f} pairs/s", flush=True
             )
-            parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
-            state: dict[str, Any] = {k: v.state_dict() for k, v in parts.items()}
-            with replacing(checkpoint) as part:
-                torch.save({**state, "step": step, "curve": curve, "seconds": seconds}, part)
+            state = {key: part.state_dict() for key, part in parts.items()}
+            save_checkpoint(checkpoint, settings, {**state, "step": step, "curve": curve, "seconds": seconds})
     log = {
-        "model": name,
-        "world_version": WORLD_VERSION,
+        **run,
         "pairs": end * batch,
-        "batch": batch,
-        "lr": lr,
-        "warmup": warmup,
-        "weight_decay": weight_decay,
-        "seed": seed,
-        "text_from": None if text_from is None else text_from.stem,
-        "stream_seed": STREAM_SEED,
-        "easy_share": EASY_SHARE,
-        "rare": RARE,
+        "steps": end,
         "logit_scale": model.logit_scale.exp().item(),
-        "device": where.type,
-        "precision": student.precision,
         "seconds": round(spent + time.perf_counter() - started),
         "date": date.today().isoformat(),
-        "commit": git_commit(),
+        "commit": environment()["git_commit"],
     }
     save_compact(model.cpu(), student.ids, target, log)
     target.with_suffix(".log.json").write_text(json.dumps({**log, "curve": curve}) + "\n")
@@ -231,12 +250,12 @@ def pretrain(
     return curve
 
 
-def _resume(checkpoint: Path, model: nn.Module, optimizer: Any, schedule: Any) -> tuple[int, list, float]:
+def _resume(checkpoint: Path, settings: dict[str, Any], parts: dict[str, Any]) -> tuple[int, list, float]:
     """Step, curve and seconds of an interrupted run, whose state is put back; zeros when there is none."""
-    if not checkpoint.exists():
+    state = load_checkpoint(checkpoint, settings)
+    if state is None:
         return 0, [], 0.0
-    state = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    for part, key in ((model, "model"), (optimizer, "optimizer"), (schedule, "schedule")):
+    for key, part in parts.items():
         part.load_state_dict(state[key])
     return state["step"], state["curve"], state["seconds"]
 
@@ -258,6 +277,7 @@ def main() -> None:
             recipe["text_from"] = folder / f"{recipe['text_from']}.safetensors"
         recipe["pairs"] = arguments.pairs or recipe["pairs"]
         pretrain(name, folder / f"{name}.safetensors", **recipe)
+        write_zero_shot(folder / f"{name}.safetensors")
 
 
 if __name__ == "__main__":

@@ -95,6 +95,12 @@ def test_preprocess_names_bad_tensors(vit, bad):
         vit.preprocess(bad)
 
 
+@pytest.mark.parametrize("bad", [torch.zeros(3, 8, 8, dtype=torch.uint8).numpy(), "a.jpg", None])
+def test_preprocess_names_what_is_no_picture(vit, bad):
+    with pytest.raises(ValueError, match="image must be a PIL picture or a uint8 tensor, got"):
+        vit.preprocess(bad)
+
+
 def test_a_padded_resize_wants_pil():
     with pytest.raises(ValueError, match=r"'longest'.*PIL"):
         Preprocess((32, 32), (0.5,) * 3, (0.5,) * 3, resize_mode="longest")(torch.zeros(3, 8, 9, dtype=torch.uint8))
@@ -186,19 +192,37 @@ def test_other_text_towers_keep_their_full_length():
         assert torch.allclose(text_tower.encode_text(model, tokens), model.encode_text(tokens), atol=1e-5)
 
 
-@pytest.mark.parametrize("bad", [[], "a frog", ["a", 3]])
+@pytest.mark.parametrize("bad", [[], "a frog", ["a", 3], None, 3])
 def test_bad_texts_are_named(vit, bad):
     with pytest.raises(ValueError, match="texts must be a non-empty list of str"):
         vit.encode_texts(bad)
 
 
 @pytest.mark.parametrize(
-    "bad", [torch.zeros(2, 3, 32, 32, dtype=torch.uint8), torch.zeros(3, 32, 32), torch.zeros(2, 1, 32, 32)]
+    "bad",
+    [
+        torch.zeros(2, 3, 32, 32, dtype=torch.uint8),
+        torch.zeros(3, 32, 32),
+        torch.zeros(2, 1, 32, 32),
+        torch.zeros(2, 3, 64, 64),
+        torch.zeros(0, 3, 32, 32),
+        [torch.zeros(3, 32, 32)],
+    ],
 )
 def test_bad_batches_are_named(vit, bad):
     for encode in (vit.encode_images, vit.encode_tokens, vit.encode_pooled):
-        with pytest.raises(ValueError, match="batch must be a float tensor"):
+        with pytest.raises(
+            ValueError, match=r"batch must be a float tensor \(B, 3, 32, 32\) from preprocess, B >= 1, got"
+        ):
             encode(bad)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_batches_that_are_not_finite_are_named(vit, bad):
+    batch = noise(vit, 3)
+    batch[1, 2, 5, 7] = bad
+    with pytest.raises(ValueError, match="batch must be finite, got NaN or infinity in row 1"):
+        vit.encode_images(batch)
 
 
 # Tokens and pooled ---------------------------------------------------------------------------------------------------

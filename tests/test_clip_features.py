@@ -2,6 +2,7 @@
 
 import copy
 import json
+import shutil
 import sys
 
 import clip_tiny
@@ -181,6 +182,26 @@ def test_a_damaged_entry_is_detected_and_rebuilt(backbone, tmp_path, name, damag
     assert dataset.reads == 0 and len(entries(tmp_path)) == 1
 
 
+def test_an_entry_that_is_a_file_is_rebuilt(backbone, tmp_path):
+    expected = clip.extract_features(backbone, Pictures(), cache_dir=tmp_path).x.clone()
+    (entry,) = entries(tmp_path)
+    shutil.rmtree(entry)
+    entry.write_text("not a folder")
+    for reads in (12, 0):
+        dataset = Pictures()
+        assert torch.equal(clip.extract_features(backbone, dataset, cache_dir=tmp_path).x, expected)
+        assert dataset.reads == reads and entries(tmp_path) == [entry]
+
+
+def test_a_cache_folder_that_is_a_file_is_named(backbone, tmp_path):
+    file, dataset = tmp_path / "features", Pictures()
+    file.write_text("mine")
+    for place in (file, file / "below"):
+        with pytest.raises(ValueError, match="cache_dir must be a folder or a place for one, got '.*features"):
+            clip.extract_features(backbone, dataset, cache_dir=place)
+    assert dataset.reads == 0 and file.read_text() == "mine"
+
+
 class StopsHalfway(Pictures):
     def __getitem__(self, index):
         if index == 7:
@@ -236,8 +257,9 @@ def test_unreadable_pictures_are_named(backbone, tmp_path):
     for broken in (whole[:300], b"no picture"):
         (tmp_path / "1.jpg").write_bytes(broken)
         for workers in (0, 1):
-            with pytest.raises(ValueError, match=r"(?s)image 1 \(a/2\.jpg\) is unreadable"):
+            with pytest.raises(ValueError, match=r"^dataset Folder: image 1 \(a/2\.jpg\) is unreadable") as error:
                 clip.extract_features(backbone, Folder(), num_workers=workers)
+            assert "\n" not in str(error.value)  # no traceback of a worker process
 
 
 @pytest.mark.parametrize(

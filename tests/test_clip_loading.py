@@ -191,6 +191,15 @@ def test_files_that_do_not_fit_are_named(source, tmp_path):
     (tmp_path / "d.pt").write_bytes(whole[: len(whole) // 2])
     with pytest.raises(ValueError, match=r"d\.pt"):
         tiny(tmp_path / "d.pt", quick_gelu=False)
+    import safetensors.torch
+
+    safetensors.torch.save_file(state, tmp_path / "e.safetensors")
+    whole = (tmp_path / "e.safetensors").read_bytes()
+    (tmp_path / "e.safetensors").write_bytes(whole[: len(whole) // 2])
+    for name, quick_gelu in ((clip_tiny.TINY, False), ("mini-vit", None)):
+        with pytest.raises(ValueError, match=r"pretrained 'e\.safetensors' is damaged or no safetensors file") as error:
+            tiny(tmp_path / "e.safetensors", name, quick_gelu=quick_gelu)
+        assert "\n" not in str(error.value)
     with pytest.raises(ValueError, match="not its folder"):
         tiny(tmp_path)
     with pytest.raises(FileNotFoundError, match=r"missing\.pt.*does not exist"):
@@ -206,6 +215,22 @@ def test_unknown_names_and_tags_are_answered_with_what_exists():
         clip.load("RN50")
     with pytest.raises(ValueError, match="quick_gelu=True is wrong"):
         clip.load("mini-vit", "random", quick_gelu=True)
+    for name in (None, 3, ["mini-vit"]):
+        with pytest.raises(ValueError, match="name must be a str, the name of an architecture, got"):
+            clip.load(name)
+
+
+def test_load_takes_the_names_of_a_lesson(source, tmp_path):
+    random = clip.load("mini-vit:random", device="cpu", seed=3)
+    assert (random.name, random.pretrained) == ("mini-vit", "random:3")
+    path = save(tmp_path, source.model.state_dict())
+    file = clip.load(f"{clip_tiny.TINY}:{path}", quick_gelu=False, device="cpu")
+    assert (file.name, file.pretrained) == (clip_tiny.TINY, "weights.pt")
+    assert file.weights_hash == source.weights_hash
+    with pytest.raises(ValueError, match="backbone must be 'architecture' or 'architecture:tag', got 'mini-vit:'"):
+        clip.load("mini-vit:")
+    with pytest.raises(ValueError, match=r"RN50.*openai"):
+        clip.load("RN50:oponai")
 
 
 @pytest.fixture
@@ -288,12 +313,24 @@ def test_precision_and_device():
     for bad, message in (("fp64", "precision must be"), ("fp16", "needs a CUDA device")):
         with pytest.raises(ValueError, match=message):
             resolve_precision(bad, cpu)
-    with pytest.raises(ValueError, match="device must be"):
-        resolve_device("abacus")
+    for bad in ("abacus", 2.5, ["cpu"]):
+        with pytest.raises(ValueError, match="device must be 'auto', 'cpu'"):
+            resolve_device(bad)
+    with pytest.raises(ValueError, match="device must be available here, got 'cuda:99'.*use 'cpu' or 'auto'"):
+        clip.load("mini-vit", "random", device="cuda:99")
     with torch.autocast("cpu", torch.bfloat16), autocast("fp32", cpu):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32
     with autocast("bf16", cpu):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.bfloat16
+
+
+def test_a_device_that_torch_does_not_have_is_named(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 0)
+    for device in ("cuda", "cuda:0", "meta"):
+        with pytest.raises(ValueError, match=f"device must be available here, got '{device}': this torch .* sees 0"):
+            resolve_device(device)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert resolve_device("cuda:1") == torch.device("cuda:1")
 
 
 def test_bf16_units_are_found_without_torchs_list(monkeypatch):

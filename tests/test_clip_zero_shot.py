@@ -1,5 +1,7 @@
 """Zero-shot weights against loops, and the templates against the paper."""
 
+import re
+
 import clip_tiny
 import numpy as np
 import pytest
@@ -40,11 +42,20 @@ def test_the_mode_of_the_model_is_left_alone(backbone):
     backbone.eval()
 
 
-def test_templates_are_those_of_the_paper():
-    assert clip.TEMPLATES["single"] == ("a photo of a {}.",)
-    assert len(clip.TEMPLATES["ballad"]) == 7 == len(set(clip.TEMPLATES["ballad"]))
+def test_every_template_has_one_place_for_the_name():
     assert all(template.count("{}") == 1 for templates in clip.TEMPLATES.values() for template in templates)
-    assert "itap of a {}." in clip.TEMPLATES["ballad"] and "a photo of the small {}." in clip.TEMPLATES["ballad"]
+
+
+def test_templates_are_those_of_the_paper(shared_data):
+    """The seven of appendix C, each on a line of its own, and the one that the main text adopts."""
+    paper = shared_data.parent / "papers" / "ballad_arxiv.txt"
+    if not paper.is_file():
+        pytest.skip(f"the papers' texts are not present: no {paper}")
+    text = paper.read_text(encoding="utf-8")
+    listed = re.findall(r"^• (.*\{CLASS\}.*)$", text, flags=re.M)
+    assert len(listed) == 7 and {line.replace("{CLASS}", "{}") for line in listed} == set(clip.TEMPLATES["ballad"])
+    assert len(clip.TEMPLATES["ballad"]) == 7 and clip.TEMPLATES["single"] == ("a photo of a {}.",)
+    assert "a single template a photo of a {CLASS}" in " ".join(text.split())
 
 
 @pytest.mark.parametrize(
@@ -55,9 +66,13 @@ def test_templates_are_those_of_the_paper():
         (["frog"], "a frog", "templates.*'a frog'"),
         (["frog"], ["{} and {}"], "templates"),
         (["frog"], [], "templates"),
+        (None, "a {}", "class_names must be a non-empty list of str, got None"),
+        ([1], "a {}", "class_names must be a non-empty list of str"),
+        (["frog"], None, "templates must be a non-empty list of str, got None"),
+        (["frog"], [3], "templates must be a non-empty list of str"),
     ],
 )
 def test_bad_input_is_named(backbone, names, templates, message):
     with pytest.raises(ValueError, match=message):
         clip.zero_shot_weights(backbone, names, templates)
-    assert torch.is_tensor(clip.zero_shot_weights(backbone, ["frog"], "a {}"))
+    assert torch.is_tensor(clip.zero_shot_weights(backbone, np.array(["frog"]), "a {}"))

@@ -75,7 +75,7 @@ def test_arguments_have_the_documented_names_and_order(case: ModuleCase):
 def test_gradcheck(case: ModuleCase):
     inputs = with_gradients(case, case.inputs(np.random.default_rng(3)))
     module = case.build().double()
-    parameters = dict(module.named_parameters())
+    parameters = {name: parameter for name, parameter in module.named_parameters() if parameter.requires_grad}
     leaves = [*case.differentiable, *parameters]
     fixed = {name: value for name, value in inputs.items() if name not in case.differentiable}
 

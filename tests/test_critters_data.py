@@ -16,6 +16,7 @@ from ltnb.data.containers import ImageDataset, LongTailData
 from ltnb.data.critters import CritterImages, critters_latin_lt, critters_lt
 from ltnb.data.critters_images import FIRST_SEED, SPLITS, render_seed
 from ltnb.data.critters_pool import POOL_KINDS, near_misses, pool_recipe
+from ltnb.data.critters_render import WORLD
 from ltnb.data.critters_species import WORLDS, species_world
 from ltnb.data.critters_texts import DESCRIPTOR_KINDS, SENTENCE_KINDS
 from ltnb.data.critters_world import LIMBS, SHAPES, STYLES, TEXTURES, WORLD_VERSION, Traits
@@ -106,6 +107,9 @@ def test_pictures_one_by_one_in_bulk_and_through_a_loader(data):
     for wrong in (len(data.test), -len(data.test) - 1):
         with pytest.raises(IndexError, match="out of range"):
             data.test[wrong]
+        for ask in (data.test.images, data.test.subset):
+            with pytest.raises(IndexError, match=f"index {wrong} is out of range for {len(data.test)} pictures"):
+                ask([0, wrong])
     small = data.test.subset(rows)
     images, labels = next(iter(DataLoader(small, batch_size=5)))
     assert torch.equal(images, bulk)
@@ -114,6 +118,17 @@ def test_pictures_one_by_one_in_bulk_and_through_a_loader(data):
     copy = pickle.loads(pickle.dumps(small))
     assert copy.fingerprint == small.fingerprint
     assert torch.equal(copy.images(range(5)), bulk)
+
+
+@pytest.mark.parametrize("wrong", [[1.9], np.ones(1200, dtype=bool), torch.tensor([0.0, 1.0]), ["1"]])
+def test_indices_that_are_no_integers_are_named(wrong):
+    images = critters_lt(pool_size=0).test
+    for ask in (images.images, images.subset):
+        with pytest.raises(ValueError, match="indices must be integers, got array of shape"):
+            ask(wrong)
+    with pytest.raises(ValueError, match="indices must be integers"):
+        images[1.9]
+    assert torch.equal(images.images([-1, 0]), images.images(np.array([1199, 0], dtype=np.uint16)))
 
 
 def test_lengths_must_agree():
@@ -135,6 +150,12 @@ def test_fingerprints_name_the_recipe():
     found += [base.train.subset(range(5)).fingerprint, base.train.subset([0, 1, 2, 4, 3]).fingerprint]
     assert len(set(found)) == len(found)
     assert critters_lt(imbalance=50).test.fingerprint == base.test.fingerprint  # the tests do not change
+
+
+def test_fingerprints_follow_the_difficulty(monkeypatch):
+    before = critters_lt(pool_size=0).test.fingerprint
+    monkeypatch.setattr("ltnb.data.critters_images.WORLD", replace(WORLD, turn=0.39))
+    assert critters_lt(pool_size=0).test.fingerprint != before
 
 
 def test_no_individual_is_in_two_parts_seeds_or_worlds():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import replace
 
 import numpy as np
@@ -10,7 +11,10 @@ import torch
 
 from ltnb.data import critters_scenes as scenes
 from ltnb.data import critters_shapes as shapes
+from ltnb.data.critters import CLASS_STRIDE
+from ltnb.data.critters_images import render_seed
 from ltnb.data.critters_render import SIZE, WORLD, fine_traits, render, seen_habitat
+from ltnb.data.critters_species import WORLDS, species_world
 from ltnb.data.critters_world import (
     ATTRIBUTES,
     COLOURS,
@@ -21,11 +25,22 @@ from ltnb.data.critters_world import (
     SHAPES,
     STYLES,
     TEXTURES,
+    WORLD_VERSION,
     Traits,
     uniforms,
 )
 
 PLAIN = TEXTURES.index("plain")
+
+FROZEN = {"critters-1": "d0f97cea54ee353a"}  # of the difficulty and the species of all four worlds
+MEANS = {
+    "critters-1": {  # of red, green and blue, then of four strips from top to bottom, over 32 pictures, in 0..1
+        "lt": (0.4242, 0.4018, 0.3492, 0.4198, 0.4052, 0.3700, 0.3719),
+        "latin": (0.4396, 0.4495, 0.4203, 0.4684, 0.4529, 0.4134, 0.4113),
+        "calibration": (0.4594, 0.4695, 0.4412, 0.4873, 0.4679, 0.4370, 0.4347),
+        "calibration_latin": (0.4202, 0.4260, 0.4062, 0.4374, 0.4340, 0.4207, 0.3777),
+    }
+}
 
 
 def animals(n: int, seed: int = 0, **fixed: int) -> np.ndarray:
@@ -52,6 +67,30 @@ def test_the_world_is_as_rich_as_it_says():
     assert set(STYLES) == {"photo", "sketch", "cutout", "mockup"}
     for values in (*ATTRIBUTES.values(), *FINE_ATTRIBUTES.values()):
         assert len(set(values)) == len(values)
+
+
+def test_difficulty_and_species_are_frozen_with_the_world_version():
+    digest = hashlib.sha256(repr(WORLD).encode())
+    for world in WORLDS:
+        species = species_world(world)
+        tables = [table.tolist() for table in (species.table, species.fine, species.family)]
+        digest.update(repr((species.names, *tables)).encode())
+    assert FROZEN.get(WORLD_VERSION) == digest.hexdigest()[:16], (
+        f"the world {WORLD_VERSION} changed: raise WORLD_VERSION and enter {digest.hexdigest()[:16]!r} for it here"
+    )
+
+
+@pytest.mark.parametrize("world", WORLDS)
+def test_pictures_are_frozen_with_the_world_version(world):
+    """Means of many pixels, so that another processor's rounding of some does not matter."""
+    species, rows = species_world(world), np.arange(32)
+    traits = Traits.of(species.table[rows], species.fine[rows])
+    pictures = render(render_seed(world, "test", 0), CLASS_STRIDE * rows, traits).double() / 255
+    strips = pictures.unflatten(2, (4, SIZE // 4)).mean((0, 1, 3, 4))
+    found = [*pictures.mean((0, 2, 3)).tolist(), *strips.tolist()]
+    assert found == pytest.approx(MEANS[WORLD_VERSION][world], abs=0.0005), (
+        f"the pictures of {WORLD_VERSION} changed: raise WORLD_VERSION and enter their means here"
+    )
 
 
 def test_pictures_are_uint8_and_repeat():

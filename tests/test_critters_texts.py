@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ltnb.clip.mini import register_mini_models, vocabulary_ids
+from ltnb.data import critters
 from ltnb.data.corpus import corpus_statistics
 from ltnb.data.critters_captions import HISTORY, PLACES, PUBLISHING, caption, stream_table, vocabulary_texts
 from ltnb.data.critters_species import species_world
@@ -279,6 +280,20 @@ def test_true_and_wrong_sentences_share_their_forms(world):
             named = [names[c] in line for c, _, k, line in rows(world, "corpus") if k == kind]
             share[kind] = np.mean(named)
             assert abs(share[kind] - 0.5) < 0.12, share
+
+
+def test_the_datasheet_names_the_shortcuts_that_are_left():
+    """What can be told from the words alone: a telling name, and how many attributes a sentence tells."""
+    names = species_world("lt").names
+    named = Counter((kind, names[c] in line) for c, _, kind, line in rows("lt", "corpus"))
+    assert [kind for kind, has in named if has] == ["informative"]
+    found = f"{named['informative', True]} of the {named['informative', True] + named['informative', False]}"
+    assert f"{found} informative sentences (29 %)" in critters.__doc__
+    for world in WORLDS:
+        told = {kind: set() for kind in SENTENCE_KINDS}
+        for _, _, kind, line in rows(world, "corpus"):
+            told[kind].add(len({attribute for attribute, _ in read(line)}))
+        assert told["partial"] == {1} and min(told["wrong"]) == 2
 
 
 @pytest.mark.parametrize("world", WORLDS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -106,6 +107,21 @@ def test_other_files_are_refused_and_run_nothing(tmp_path, capsys, content, mess
     with pytest.raises(ValueError, match=rf"train' is not a file of CIFAR-100.*{message}|{message}"):
         cifar(tmp_path)
     assert "must not" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("meta", "message"),
+    [
+        ({"x": 1}, "no list of names"),
+        ({"fine_label_names": ["a"] * 50}, "50 names"),
+        ({"fine_label_names": "a" * 100}, "no list of names"),
+    ],
+)
+def test_a_file_without_a_hundred_names_is_named(root, tmp_path, meta, message):
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
+    dump(tmp_path / "cifar-100-python" / "meta", meta)
+    with pytest.raises(ValueError, match=rf"meta' is not a file of CIFAR-100.*it holds {message} for 100 classes"):
+        cifar(tmp_path)
 
 
 def test_half_a_folder_is_named(tmp_path):

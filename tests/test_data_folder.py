@@ -61,6 +61,55 @@ def test_a_class_may_be_called_train(tmp_path):
     assert load(f"folder:{tmp_path}").class_names == ["bus", "car", "train"]
 
 
+def test_capital_letters_do_not_make_classes_of_splits(tmp_path):
+    tree(tmp_path / "Train", {"a": 6, "b": 3})
+    tree(tmp_path / "VALID", {"a": 2, "b": 1})
+    tree(tmp_path / "Test", {"a": 4})
+    data = load(f"folder:{tmp_path}")
+    assert data.class_names == ["a", "b"] and (len(data.train), len(data.val), len(data.test)) == (9, 3, 4)
+    assert data.test.paths[0] == "Test/a/000.png"
+
+
+@pytest.mark.parametrize(
+    ("folders", "message"),
+    [
+        ("train test extra", r"must hold splits or classes, it holds \['test', 'train'\] and beside them \['extra'\]"),
+        ("Train Test extra", r"it holds \['Test', 'Train'\] and beside them \['extra'\]"),
+        ("train test val valid", r"one folder for the split 'val', it holds \['val', 'valid'\]"),
+        ("train VAL validation", r"one folder for the split 'val', it holds \['VAL', 'validation'\]"),
+        ("test val", r"must hold a folder 'train' for its splits, it holds \['test', 'val'\]"),
+    ],
+)
+def test_folders_that_are_neither_all_splits_nor_all_classes_are_named(tmp_path, folders, message):
+    for name in folders.split():
+        tree(tmp_path / name, {"a": 4, "b": 4})
+    with pytest.raises(ValueError, match=message):
+        load(f"folder:{tmp_path}")
+
+
+@pytest.mark.parametrize(
+    ("share", "message"),
+    [
+        ({"val_fraction": "0.1"}, r"val_fraction must be a finite number in \[0, 1\), got '0.1'"),
+        ({"val_fraction": None}, r"val_fraction must be a finite number in \[0, 1\), got None"),
+        ({"val_fraction": 2}, "val_fraction must be a finite number"),
+        ({"test_fraction": -0.1}, "test_fraction must be a finite number"),
+        ({"test_fraction": 0}, r"test_fraction must be above 0 where no folder holds a test set, got 0\.0"),
+        ({"val_fraction": 0.5, "test_fraction": 0.5}, "sum to less than 1"),
+    ],
+)
+def test_shares_out_of_range_are_named(tmp_path, share, message):
+    tree(tmp_path, {"a": 10, "b": 10})
+    with pytest.raises(ValueError, match=message):
+        load(f"folder:{tmp_path}", **share)
+
+
+def test_a_given_test_set_needs_no_share(tmp_path):
+    tree(tmp_path / "train", {"a": 10, "b": 10})
+    tree(tmp_path / "test", {"a": 3, "b": 3})
+    assert len(load(f"folder:{tmp_path}", test_fraction=0).test) == 6
+
+
 def test_where_it_is_looked_for(tmp_path, monkeypatch):
     tree(tmp_path / "photos", {"a": 5, "b": 5})
     assert len(load("folder:photos", root=tmp_path).class_names) == 2

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+import shutil
 
 import numpy as np
 import pytest
@@ -39,10 +41,9 @@ def test_files_are_read_in_order(files):
         ImageFiles(".", ["a", "b"], [0])
 
 
-def test_fingerprint_follows_content_and_order_not_place(files, tmp_path):
+def test_fingerprint_follows_files_and_order_not_place(files, tmp_path):
     copy = tmp_path / "elsewhere"
-    for i in range(4):
-        picture(copy / "a" / f"{i}.png", (60 * i, 0, 0))
+    shutil.copytree(tmp_path / "a", copy / "a")  # keeps the times
     same = ImageFiles(copy, files.paths, files.labels)
     assert same.fingerprint == files.fingerprint == ImageFiles(tmp_path, files.paths, files.labels).fingerprint
     assert files.subset([1, 0, 2, 3]).fingerprint != files.fingerprint  # cached rows would be in the wrong order
@@ -53,6 +54,16 @@ def test_fingerprint_follows_content_and_order_not_place(files, tmp_path):
     (copy / "a" / "2.png").unlink()
     with pytest.raises(FileNotFoundError, match=r"2\.png.*missing"):
         _ = ImageFiles(copy, files.paths, files.labels).fingerprint
+
+
+def test_fingerprint_follows_a_change_of_equal_size(tmp_path):
+    """Bitmaps of one shape have one size, whatever they show: a cache would give the features of the old picture."""
+    path, before = picture(tmp_path / "0.bmp", (10, 0, 0)), ImageFiles(tmp_path, ["0.bmp"], [0])
+    size, old, when = path.stat().st_size, before.fingerprint, path.stat().st_mtime_ns
+    picture(path, (200, 0, 0))
+    os.utime(path, ns=(when, when + 1))  # whatever the clock of the file system resolves
+    assert path.stat().st_size == size
+    assert ImageFiles(tmp_path, ["0.bmp"], [0]).fingerprint != old
 
 
 @pytest.mark.parametrize("content", [b"", b"not a picture", "truncated"])

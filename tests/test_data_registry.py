@@ -24,8 +24,9 @@ def test_unknown_name_lists_what_there_is():
         load("cifar100-lt")
     with pytest.raises(ValueError, match="name 'zzz' is no data set; there are .*folder:/path"):
         load("zzz")
-    with pytest.raises(ValueError, match="name 3 is no data set"):
-        load(3)
+    for name, shown in ((3, "3"), (["x"], r"\['x'\]"), (None, "None")):
+        with pytest.raises(ValueError, match=f"name {shown} is no data set"):
+            load(name)
 
 
 def test_unknown_keyword_is_named():

@@ -74,3 +74,60 @@ def test_published_rows_of_other_data_sets_stay_out():
     table = run.table("table7", "ballad/table7")
     assert list(table["source"]).count("published") == 4
     assert "90.0" in set(table["overall"])
+
+
+def test_the_verdict_of_a_section_is_computed_from_the_record():
+    run = frame.start("02_ballad", PARAMETERS)
+    assert run.verdict("table6").count("This run: not measured here.") == 2
+    run.record.add("table6", "language", report(9))
+    run.record.add("table6", "visual", report(6))
+    run.record.add("table6", "both", report(5))
+    against, agrees = run.verdict("table6").splitlines()
+    assert "Paper: 67.0 → 67.2. This run: the other way, 90.0 → 60.0." in against
+    assert "Paper: 66.8 → 67.2. This run: the same way, 50.0 → 60.0." in agrees
+    run.record.add("table6", "both", report(6))
+    assert "This run: no difference, 60.0 → 60.0." in run.verdict("table6")
+    assert "equal" in set(run.claims()["points the same way"])
+    with pytest.raises(ValueError, match=r"section must be one that a claim rests on .*table6.*, got 'table66'"):
+        run.verdict("table66")
+
+
+def test_the_record_says_which_encoder_was_used():
+    from ltnb import clip
+
+    run = frame.start("02_ballad", PARAMETERS)
+    model = run.uses(clip.load("mini-vit", device="cpu", precision="fp32"))
+    (facts,) = run.record.environment["backbones"]
+    assert facts["weights"] == model.weights_hash[:16]
+    assert {facts[k] for k in ("name", "pretrained", "precision", "interpolation")} == {
+        "mini-vit", "shipped", "fp32", "bicubic",
+    }  # fmt: skip
+    assert facts["quick_gelu"] is False and facts["image_size"] == 48
+    assert run.record.to_dict()["environment"]["backbones"] == [facts]
+
+
+def test_standard_runs_stand_beside_a_run_only_where_they_measured_the_same(monkeypatch):
+    given = {**PARAMETERS, "imbalance": 100, "size": "quick", "epochs_a": 1}
+    longer = {"profile": "standard", "size": "standard", "epochs_a": 2, "seed": 0, "device": "auto"}
+    stored = [frame.Record("02_ballad", {**given, **longer}, seed=0, profile="standard")]
+    monkeypatch.setattr(frame, "load_standard", lambda lesson: stored)
+    assert frame.start("02_ballad", given).standard == stored
+    for change in ({"imbalance": 10}, {"dataset": "cifar100_lt"}, {"backbone": "mini-rn"}, {"features": "x.npz"}):
+        assert frame.start("02_ballad", {**given, **change}).standard == []
+    old = [frame.Record("02_ballad", {**given, **longer}, seed=0, world="critters-0")]
+    monkeypatch.setattr(frame, "load_standard", lambda lesson: old)
+    assert frame.start("02_ballad", given).standard == []
+
+
+@pytest.mark.parametrize("name, value", [("epochs_a", 0), ("batch_b", -1), ("lr_a", 0.0), ("variant", "papr")])
+def test_a_value_that_cannot_work_is_named_before_anything_is_computed(name, value):
+    good = {**PARAMETERS, "epochs_a": 1, "batch_b": 8, "lr_a": 0.1, "variant": "code"}
+    frame.start("02_ballad", good, variant=("paper", "code"))
+    with pytest.raises(ValueError, match=rf"^{name} must be .*, got {value!r}"):
+        frame.start("02_ballad", {**good, name: value}, variant=("paper", "code"))
+
+
+def test_a_run_on_given_features_names_neither_data_set_nor_encoder():
+    run = frame.start("02_ballad", {**PARAMETERS, "features": "x.npz"})
+    assert run.record.parameters["dataset"] == run.record.parameters["backbone"] == ""
+    assert run.record.world is None and run.record.parameters["features"] == "x.npz"

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 HEAVY = (
-    "PIL accelerate cv2 datasets hypothesis matplotlib nbformat open_clip pandas papermill scipy seaborn sklearn timm "
-    "torchvision tqdm transformers"
+    "PIL accelerate cv2 datasets hypothesis matplotlib nbformat open_clip pandas papermill safetensors scipy seaborn "
+    "sklearn timm torchvision tqdm transformers yaml"
 ).split()
 SCRIPT = """
 import sys, time

@@ -316,6 +316,11 @@ BAD = {
     "gain": (lambda: plots.per_class_gain([1.0], COUNTS, GROUPS), r"gain must have shape \(9,\)"),
     "few rows": (lambda: plots.tsne_embedding(np.eye(3)), r"N >= 4 and D >= 2, got shape \(3, 3\)"),
     "nan": (lambda: plots.tsne_embedding(np.full((9, 2), np.nan)), "features must be finite"),
+    "constant": (
+        lambda: plots.tsne_embedding(np.full((9, 2), 0.1)),
+        "at least two distinct rows, got 9 that are equal",
+    ),
+    "tiny spread": (lambda: plots.tsne_embedding(np.eye(9) * 1e-30), "at least two distinct rows"),
     "perplexity": (lambda: plots.tsne_embedding(np.eye(9), perplexity=9), "perplexity must lie between 0 and .* 9"),
     "label": (lambda: plots.tsne(None, [9], NAMES, embedding=np.eye(2)[:1]), r"labels must be in 0\.\.8, got 9"),
     "embedding": (lambda: plots.tsne(None, [0, 1], NAMES, embedding=np.eye(3)), r"embedding must have shape \(2, 2\)"),

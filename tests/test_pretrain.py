@@ -1,15 +1,20 @@
 """Pre-training the shipped models: the loss against NumPy, resume, a text tower that stays as it was taken over."""
 
 import json
+from threading import Thread
 
 import numpy as np
 import pytest
 import torch
 
+from ltnb import clip, pretrain_table
 from ltnb import pretrain as module
 from ltnb.clip.mini import build_mini, load_compact, weights_path
 from ltnb.clip.precision import resolve_device, resolve_precision
+from ltnb.data import shot_groups
+from ltnb.data.critters import calibration_data
 from ltnb.data.critters_captions import stream_batch
+from ltnb.results import environment
 
 RUN = {"pairs": 8 * 40, "lr": 1e-3, "batch": 8, "warmup": 2, "stop_after": 4, "log_every": 2}
 
@@ -40,22 +45,52 @@ def test_loss_is_the_symmetric_contrastive_one(precision, tolerance):
     assert loss == pytest.approx(total / 12, abs=tolerance)
 
 
-def test_an_interrupted_run_ends_in_the_same_weights(tmp_path, monkeypatch):
+@pytest.fixture
+def interrupt(monkeypatch):
+    """Runs a model until its fourth step; a checkpoint is written after the second."""
     monkeypatch.setattr(module, "CHECKPOINT_EVERY", 2)
+
+    def run(path):
+        stream = module._stream
+
+        def cut(size, batch, first, end, ramp):
+            for step, item in enumerate(stream(size, batch, first, end, ramp), start=first):
+                if step == 3:
+                    raise KeyboardInterrupt
+                yield item
+
+        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+            patch.setattr(module, "_stream", cut)
+            module.pretrain("mini-rn", path, **RUN)
+
+    return run
+
+
+@pytest.fixture
+def rates(monkeypatch):
+    """(learning rate, steps that AdamW counts) after each step of all runs, as far as they went."""
+    seen, make = [], module._optimizer
+
+    def spied(*arguments):
+        optimizer = make(*arguments)
+        optimizer.register_step_post_hook(
+            lambda o, *_: seen.append((o.param_groups[0]["lr"], int(next(iter(o.state.values()))["step"])))
+        )
+        return optimizer
+
+    monkeypatch.setattr(module, "_optimizer", spied)
+    return seen
+
+
+def test_an_interrupted_run_ends_in_the_same_weights(tmp_path, interrupt, rates):
     curve = module.pretrain("mini-rn", tmp_path / "whole.safetensors", **RUN)
-    stream = module._stream
-
-    def cut(size, batch, first, end, ramp):
-        for step, item in enumerate(stream(size, batch, first, end, ramp), start=first):
-            if step == 3:
-                raise KeyboardInterrupt
-            yield item
-
-    monkeypatch.setattr(module, "_stream", cut)
-    with pytest.raises(KeyboardInterrupt):
-        module.pretrain("mini-rn", tmp_path / "cut.safetensors", **RUN)
-    monkeypatch.setattr(module, "_stream", stream)
+    whole_rates = [rates.pop(0) for _ in range(4)]
+    interrupt(tmp_path / "cut.safetensors")
+    assert rates == whole_rates[:3]
+    rates.clear()
     resumed = module.pretrain("mini-rn", tmp_path / "cut.safetensors", **RUN)
+    assert rates == whole_rates[2:]  # schedule and optimiser go on where the checkpoint left them
+    assert [count for _, count in whole_rates] == [1, 2, 3, 4] and len({lr for lr, _ in whole_rates}) == 4
     assert [step for step, _ in resumed] == [step for step, _ in curve] == [2, 4]
     np.testing.assert_allclose([loss for _, loss in resumed], [loss for _, loss in curve], rtol=1e-3)
     (whole, _), (cut_weights, info) = weights(tmp_path / "whole.safetensors"), weights(tmp_path / "cut.safetensors")
@@ -64,6 +99,72 @@ def test_an_interrupted_run_ends_in_the_same_weights(tmp_path, monkeypatch):
     assert not (tmp_path / "cut.partial.pt").exists()
     for name, value in whole.items():
         torch.testing.assert_close(cut_weights[name].float(), value.float(), rtol=1e-2, atol=2e-3, msg=name)
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"lr": 5e-2}, r"lr 0\.001 \(now 0\.05\)"),
+        ({"seed": 77}, r"seed 0 \(now 77\)"),
+        ({"pairs": 6400}, r"pairs 320 \(now 6400\)"),
+        ({"stop_after": 1}, r"stop_after 4 \(now 1\)"),
+    ],
+)
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, interrupt, change, named):
+    interrupt(tmp_path / "a.safetensors")
+    with pytest.raises(ValueError, match=rf"a\.partial\.pt was written with other settings: {named}; delete the file"):
+        module.pretrain("mini-rn", tmp_path / "a.safetensors", **(RUN | change))
+    assert not (tmp_path / "a.log.json").exists()
+
+
+def test_what_goes_wrong_in_the_render_thread_is_raised(monkeypatch):
+    def broken(*_):
+        raise MemoryError("the renderer broke")
+
+    monkeypatch.setattr(module, "stream_batch", broken)
+    caught = []
+
+    def consume():
+        try:
+            next(module._stream(64, 8, 0, 4, 1))
+        except MemoryError as error:
+            caught.append(str(error))
+
+    thread = Thread(target=consume, daemon=True)  # it would wait for ever
+    thread.start()
+    thread.join(timeout=20)
+    assert caught == ["the renderer broke"]
+
+
+@pytest.mark.parametrize("name", list(module.RECIPES))
+def test_shipped_logs_hold_the_zero_shot_table(name, monkeypatch):
+    log = json.loads(weights_path(name).with_suffix(".log.json").read_text())
+    table = log["zero_shot"]
+    assert log["steps"] == log["pairs"] // log["batch"] and log["curve"][-1][0] <= log["steps"]
+    for row, world in pretrain_table.WORLDS.items():
+        groups = shot_groups(calibration_data(world, table["seed"]).group_counts)
+        classes = {group: int(mask.sum()) for group, mask in groups.items()}
+        mean = sum(n * table[row][group] for group, n in classes.items()) / sum(classes.values())
+        assert table[row]["overall"] == pytest.approx(mean, abs=0.02)  # the test sets are balanced
+    assert 40 <= table["telling"]["overall"] <= 70 and table["latin"]["overall"] < 4
+    monkeypatch.setattr(pretrain_table, "WORLDS", {"telling": "calibration"})
+    again = pretrain_table.zero_shot_table(clip.load(name, precision="fp32"), test_per_class=10)
+    assert again["telling"]["overall"] == pytest.approx(table["telling"]["overall"], abs=3)
+    assert again["template"] == table["template"] and again["precision"] == table["precision"]
+
+
+def test_the_table_is_written_into_the_log_of_a_run(tmp_path, monkeypatch):
+    run = module.pretrain
+    monkeypatch.setattr(module, "pretrain", lambda name, out, **_: run(name, out, **RUN | {"stop_after": 1}))
+    monkeypatch.setattr(pretrain_table, "calibration_data", lambda *a, **_: calibration_data(*a, test_per_class=1))
+    monkeypatch.setattr("sys.argv", ["pretrain", "mini-rn", "--out", str(tmp_path)])
+    module.main()
+    log = json.loads((tmp_path / "mini-rn.log.json").read_text())
+    assert set(log["zero_shot"]) >= {"telling", "latin", "template", "precision"} and log["steps"] == 1
+    assert {"overall", "many", "medium", "few"} == set(log["zero_shot"]["latin"])
+    assert log["commit"] == environment()["git_commit"]
+    assert log["lr"] == RUN["lr"] and log["precision"] in ("fp32", "bf16")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["mini-rn.log.json", "mini-rn.safetensors"]
 
 
 def test_a_text_tower_that_is_taken_over_stays_as_it_was():

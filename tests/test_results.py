@@ -27,7 +27,12 @@ from ltnb.results import (
 
 
 def record(seed=0, overall=60.0, **changes):
-    values = {"lesson": "02_ballad", "parameters": {"dataset": "critters_lt", "seed": seed, "epochs": 3}, "seed": seed}
+    values = {
+        "lesson": "02_ballad",
+        "parameters": {"dataset": "critters_lt", "seed": seed, "epochs": 3},
+        "seed": seed,
+        "environment": {"python": "3", "git_commit": "c0ffee"},
+    }
     made = Record(**(values | changes))
     made.add_value("table5", "frozen", "overall", overall)
     made.add_value("table5", "frozen", "few", None)
@@ -194,6 +199,8 @@ def test_load_standard_finds_the_checkout_from_any_folder_in_it(tmp_path, monkey
         ({"profile": "standard"}, "differ in profile"),
         ({"world": "critters-0"}, "differ in world"),
         ({"parameters": {"dataset": "critters_lt", "epochs": 4}}, "differ in epochs"),
+        ({"environment": {"python": "3", "git_commit": "decade"}}, "differ in git_commit"),
+        ({"environment": {"python": "3"}}, "differ in git_commit"),
     ],
 )
 def test_runs_that_cannot_be_averaged_are_refused(tmp_path, change, message):

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -207,6 +208,10 @@ def test_a_wrong_profile_is_an_error_before_anything_runs(project, capsys, text,
         (("run", "01_good", "-p", "stepps", "1"), "did you mean 'steps'?"),
         (("run", "01_good", "--jobs", "0"), "--jobs must be at least 1"),
         (("run", "01_good", "--name", "../x"), "--name must be a plain folder name"),
+        (("run", "01_good", "--name", ".."), "--name must be a plain folder name, got '..'"),
+        (("run", "01_good", "--name", "."), "--name must be a plain folder name, got '.'"),
+        (("run", "01_good", "--name", ""), "--name must be a plain folder name, got ''"),
+        (("run", "01_good", "-p", "seed", "-1"), "parameter 'seed' of 01_good must be a whole number from 0 on"),
         (("run", "02_bad"), "unknown lesson '02_bad'"),
         (("run", "gone.ipynb"), "no such notebook"),
         (("report",), "no finished runs in"),
@@ -231,6 +236,57 @@ def test_paths_are_made_absolute(project):
     assert task.folder == str(project / "runs" / "01_good" / "seed0")
 
 
+def test_weights_of_every_backbone_are_found_from_the_lessons_own_folder(project):
+    (project / "w.pt").write_bytes(b"1")
+    parameters = f'{PARAMETERS}\nbackbone = ""\nsecond_backbone = ""'
+    write_notebook(project / "notebooks" / "02_two.ipynb", parameters=parameters)
+    weights = {"backbone": "ViT-B-16:w.pt", "second_backbone": "RN50:w.pt"}
+    task = plan_one("02_two", weights, Path("runs"))
+    assert task.parameters["backbone"] == f"ViT-B-16:{project / 'w.pt'}"
+    assert task.parameters["second_backbone"] == f"RN50:{project / 'w.pt'}"
+    (project / "w.pt").write_bytes(b"22")
+    assert plan_one("02_two", weights, Path("runs")).key != task.key
+
+
+def test_key_follows_the_pictures_of_a_folder(project):
+    write_notebook(project / "notebooks" / "02_own.ipynb", parameters=f'{PARAMETERS}\ndataset = "critters_lt"')
+    pictures, elsewhere = project / "pictures", project / "elsewhere"
+    for folder in (pictures / "cat", elsewhere):
+        folder.mkdir(parents=True)
+    (pictures / "dog").symlink_to(elsewhere)
+    (pictures / "cat" / "up").symlink_to(pictures)  # goes round in a circle
+    (pictures / "cat" / "gone.png").symlink_to("nowhere")
+    keys = []
+    for change in (
+        lambda: (pictures / "cat" / "a.png").write_bytes(b"1"),
+        lambda: (pictures / "cat" / "b.png").write_bytes(b"1"),
+        lambda: (pictures / "cat" / "b.png").write_bytes(b"22"),
+        lambda: os.utime(pictures / "cat" / "b.png", ns=(0, 0)),
+        lambda: (pictures / "cat" / "b.png").rename(pictures / "cat" / "c.png"),
+        lambda: (elsewhere / "d.png").write_bytes(b"1"),
+    ):
+        change()
+        first, again = (plan_one("02_own", {"dataset": "folder:pictures"}, Path("runs")).key for _ in range(2))
+        assert first == again
+        keys.append(first)
+    assert len(set(keys)) == len(keys)
+
+
+def test_key_follows_the_standard_rows_that_a_lesson_shows(project):
+    write_notebook(project / "notebooks" / "02_rows.ipynb", parameters=f'{PARAMETERS}\nprofile = "quick"')
+    quick, standard = (plan_one("02_rows", {"profile": name}, Path("runs")) for name in ("quick", "standard"))
+    records = project / "figures" / "records"
+    records.mkdir(parents=True)
+    for content in ("{}", "{ }"):
+        (records / "02_rows.json").write_text(content)
+        before, quick = quick, plan_one("02_rows", {"profile": "quick"}, Path("runs"))
+        assert quick.key != before.key
+    (records / "01_good.json").write_text("{}")
+    assert plan_one("02_rows", {"profile": "quick"}, Path("runs")).key == quick.key
+    # the file is made of the standard runs: writing it must not make them stale
+    assert plan_one("02_rows", {"profile": "standard"}, Path("runs")).key == standard.key
+
+
 def test_key_follows_everything_the_result_depends_on(project):
     (project / "f.npz").write_bytes(b"1")
     first = plan_one("01_good", {"features": "f.npz"}, Path("runs"))
@@ -253,6 +309,14 @@ def test_plan_is_lessons_times_seeds(project):
     assert [task.label for task in plan(profile, project / "runs", ["02_more"], (7,))] == ["02_more seed 7"]
     with pytest.raises(ValueError, match="did you mean '02_more'"):
         plan(profile, project / "runs", ["02_mor"])
+
+
+def test_two_notebooks_of_one_name_do_not_share_a_folder(project, capsys):
+    write_notebook(project / "my" / "01_good.ipynb")
+    name = write_profile("lessons: {01_good: {}, my/01_good.ipynb: {}}")
+    message = usage_error(capsys, "reproduce", "--profile", name)
+    assert "profile mine: '01_good' and 'my/01_good.ipynb' would write into one folder" in message
+    assert len(plan(load_profile(name), project / "runs", ["my/01_good.ipynb"])) == 1
 
 
 # ---- running
@@ -307,6 +371,15 @@ Path(out, "facts.json").write_text(json.dumps(facts))
     assert facts["python"] == sys.executable and facts["threads"] == "3"
     assert Path(facts["ltnb"]) == REPO / "ltnb" / "__init__.py"
     assert facts["cwd"] == str(result.folder) + ".partial"
+
+
+def test_a_notebook_that_does_not_name_its_language_runs(project):
+    path = write_notebook(project / "notebooks" / "01_good.ipynb", WRITE, SAVE)
+    notebook = nbformat.read(path, as_version=4)
+    notebook.metadata.clear()
+    nbformat.write(notebook, path)
+    (result,) = run_all([plan_one("01_good", {}, project / "runs")], jobs=1, progress=Progress())
+    assert result.status == "done", result.error
 
 
 SLOW = """
@@ -561,6 +634,14 @@ def test_runs_with_other_parameters_are_not_averaged(project, capsys):
     assert cli.main(["report", "--profile", "standard"]) == 0
     out = capsys.readouterr().out
     assert out.count("02_ballad,") == 2 and "2.0" not in out
+
+
+def test_make_records_runs_the_standard_profile_and_collects_it():
+    makefile = (REPO / "Makefile").read_text()
+    (recipe,) = re.findall(r"^records: \$\(STAMP\)  ## .+\n((?:\t.+\n)+)", makefile, flags=re.M)
+    commands = [line.partition(" -m ltnb ")[2] for line in recipe.splitlines()]
+    assert commands == ["reproduce --profile standard $(ARGS)", "report --profile standard --write-records"]
+    assert re.search(r"^\.PHONY:.* records\b", makefile, flags=re.M)
 
 
 def test_only_standard_runs_become_records(project, capsys):

@@ -281,11 +281,22 @@ def test_a_loss_that_is_not_finite_stops_before_it_reaches_the_weights(bad):
         ({"sampler": []}, "sampler must be"),
         ({"sampler": [0, N]}, "sampler must be"),
         ({"validate": lambda m: float("nan")}, "validate must be"),
+        ({"validate": lambda m: None}, "validate must be a function that returns a number, got None after epoch 0"),
+        (
+            {"validate": lambda m: torch.zeros(2)},
+            "validate must be a function that returns a number, got tensor of shape",
+        ),
     ],
 )
 def test_bad_arguments(changes, message):
     with pytest.raises(ValueError, match=message):
         fit(net(), cross_entropy, TensorSource(*data()), **({"lr": 0.1, "epochs": 1} | changes))
+
+
+@pytest.mark.parametrize("source", [[1, 2, 3], None, torch.utils.data.TensorDataset(*data()), iter([1])])
+def test_a_source_without_collated_batches_is_named(source):
+    with pytest.raises(ValueError, match=r"source must be an object with len\(\) and __getitems__\(indices\)"):
+        fit(net(), cross_entropy, source, lr=0.1, epochs=1)
 
 
 def test_bad_model_and_objective():

@@ -4,6 +4,7 @@ import pytest
 import torch
 from test_training import Recorder, cross_entropy, data, indexed_source, net, weights
 
+from ltnb.heads import LinearAdapter
 from ltnb.samplers import BalancedSampler
 from ltnb.training import TensorSource, fit
 
@@ -71,6 +72,23 @@ def test_checkpoint_of_other_data_or_weights_is_refused(tmp_path):
         fit(net(), cross_entropy, TensorSource(x + 1, y), lr=0.1, epochs=1, checkpoint=path)
     with pytest.raises(ValueError, match="initial_weights"):
         fit(net(seed=1), cross_entropy, TensorSource(x, y), lr=0.1, epochs=1, checkpoint=path)
+
+
+def test_checkpoint_of_a_module_with_other_settings_is_refused(tmp_path):
+    """Same weights, same data, another residual share: the first line of the model that differs is named."""
+    path, source = tmp_path / "c.pt", TensorSource(*data())
+
+    def adapt(residual):
+        adapter = LinearAdapter(source.tensors[0].shape[1], residual=residual)
+        torch.nn.init.eye_(adapter.linear.weight)
+        torch.nn.init.zeros_(adapter.linear.bias)
+        return fit(adapter, cross_entropy, source, lr=0.1, epochs=1, checkpoint=path)
+
+    first = adapt(0.2)
+    assert adapt(0.2) == first
+    with pytest.raises(ValueError, match=r"model \"residual=0\.2, .* \(now \"residual=0\.9, ") as error:
+        adapt(0.9)
+    assert "\n" not in str(error.value) and len(str(error.value)) < 500
 
 
 @pytest.mark.parametrize("damage", ["truncated", "empty", "flipped", "text"])

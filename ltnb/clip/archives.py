@@ -143,8 +143,8 @@ def load_file(model: nn.Module, path: Path, known: KnownArchive | None) -> None:
     opened.
 
     Raises:
-        ValueError: an unknown TorchScript archive, a file that holds more than weights, or weights of another
-            architecture.
+        ValueError: an unknown TorchScript archive, a file that holds more than weights, a damaged file, or weights of
+            another architecture.
     """
     import open_clip
 
@@ -166,8 +166,12 @@ def load_file(model: nn.Module, path: Path, known: KnownArchive | None) -> None:
 
 
 def _explain(path: Path, load: Any) -> None:
+    from safetensors import SafetensorError
+
     try:
         load()
+    except SafetensorError as error:
+        raise ValueError(f"pretrained {path.name!r} is damaged or no safetensors file: {error}") from error
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"pretrained {path.name!r} is no file of plain weights, or holds objects beside them: save a state dict"

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ltnb._checks import fail
+from ltnb._checks import check_finite, check_texts, fail
 from ltnb.clip import image_tower, text_tower
 from ltnb.clip.hashing import state_hash
 from ltnb.clip.precision import arithmetic
@@ -111,6 +111,25 @@ class Backbone(nn.Module):
         """The preprocessing without the model, for worker processes."""
         return self._preprocess
 
+    def facts(self) -> dict[str, Any]:
+        """What decides a zero-shot number, as plain values for a record; weights as they are now.
+
+        Keys: ``name``, ``pretrained``, ``precision`` (resolved), ``quick_gelu``, ``image_size`` (pixels),
+        ``interpolation``, ``resize_mode``, ``mean``, ``std``, ``weights`` (first 16 digits of their SHA-256).
+        """
+        return {
+            "name": self.name,
+            "pretrained": self.pretrained,
+            "precision": self.precision,
+            "quick_gelu": self.quick_gelu,
+            "image_size": self.image_size,
+            "interpolation": self._preprocess.interpolation,
+            "resize_mode": self._preprocess.resize_mode,
+            "mean": list(self._preprocess.mean),
+            "std": list(self._preprocess.std),
+            "weights": self.weights_hash[:16],
+        }
+
     # Encoding --------------------------------------------------------------------------------------------------------
 
     def preprocess(self, image: Image | Tensor) -> Tensor:
@@ -133,6 +152,9 @@ class Backbone(nn.Module):
 
         Returns:
             float32 (B, D), differentiable.
+
+        Raises:
+            ValueError: another shape or dtype, no image, or (in a batch on the CPU) NaN or infinity.
         """
         return self._image_features(batch, "embedding", normalize)
 
@@ -159,8 +181,11 @@ class Backbone(nn.Module):
         return self._image_features(batch, "pooled", False)
 
     def _image_features(self, batch: Tensor, layer: str, normalize: bool) -> Tensor:
-        if not isinstance(batch, Tensor) or not batch.is_floating_point() or batch.ndim != 4 or batch.shape[1] != 3:
-            fail("batch", "a float tensor (B, 3, h, w) from preprocess", batch)
+        shape = (3, *self._preprocess.size)
+        if not isinstance(batch, Tensor) or not batch.is_floating_point() or batch.shape[1:] != shape or not len(batch):
+            height, width = self._preprocess.size
+            fail("batch", f"a float tensor (B, 3, {height}, {width}) from preprocess, B >= 1", batch)
+        check_finite(batch, "batch")
         batch = batch.to(self.device, memory_format=self._memory_format)
         with arithmetic(self.precision, self.device):
             if layer == "embedding":
@@ -183,8 +208,7 @@ class Backbone(nn.Module):
         Returns:
             float32 (B, D), differentiable.
         """
-        if isinstance(texts, str) or len(texts) == 0 or not all(isinstance(text, str) for text in texts):
-            fail("texts", "a non-empty list of str", texts)
+        texts = check_texts(texts, "texts")
         fresh = [word for word in self.unknown_words(texts) if word not in self._warned]
         if fresh:
             self._warned.update(fresh)
@@ -193,7 +217,7 @@ class Backbone(nn.Module):
                 UserWarning,
                 stacklevel=2,
             )
-        tokens = self.tokenizer(list(texts)).to(self.device)
+        tokens = self.tokenizer(texts).to(self.device)
         with arithmetic(self.precision, self.device):
             features = text_tower.encode_text(self.model, tokens)
         features = features.float()

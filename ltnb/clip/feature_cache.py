@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from ltnb._checks import fail
+
 _RECIPE = "recipe.json"
 _FORMAT = 1
 
@@ -59,8 +61,15 @@ class CacheEntry:
 
     @contextmanager
     def writing(self) -> Iterator[Path]:
-        """Gives a temporary folder for ``x.npy`` and ``y.npy``; when the block ends well it becomes the entry."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        """Gives a temporary folder for ``x.npy`` and ``y.npy``; when the block ends well it becomes the entry.
+
+        Raises:
+            ValueError: the cache folder is a file, or lies under one.
+        """
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except (FileExistsError, NotADirectoryError):
+            fail("cache_dir", "a folder or a place for one", f"{str(self.root)!r}, which is a file or lies under one")
         temporary = Path(tempfile.mkdtemp(prefix=".writing-", dir=self.root))
         try:
             yield temporary
@@ -79,6 +88,8 @@ class CacheEntry:
         except OSError:  # something stands there: an entry that cannot be read, or the same one from another process
             if self.read() is None:
                 shutil.rmtree(self.folder, ignore_errors=True)
+                if self.folder.is_file():
+                    self.folder.unlink()
                 temporary.rename(self.folder)
 
 

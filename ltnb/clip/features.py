@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,7 +71,8 @@ def extract_features(
         `Features`.
 
     Raises:
-        ValueError: an unknown layer, an empty dataset, an unreadable picture, features that are not finite.
+        ValueError: an unknown layer, an empty dataset, an unreadable picture, features that are not finite, a
+            `cache_dir` that is a file.
     """
     check_choice(layer, "layer", LAYERS)
     check_integer(batch_size, "batch_size", 1)
@@ -165,7 +166,10 @@ def _run(
 
 
 class _Reader(torch.utils.data.Dataset):
-    """Reads one batch an index: what a worker process needs, without the model."""
+    """Reads one batch an index: what a worker process needs, without the model.
+
+    An unreadable picture is handed over as the error that it is, because a worker process would wrap it in a traceback.
+    """
 
     def __init__(self, dataset: Any, preprocess: Preprocess, batch_size: int) -> None:
         self.dataset, self.preprocess, self.batch_size = dataset, preprocess, batch_size
@@ -173,21 +177,27 @@ class _Reader(torch.utils.data.Dataset):
     def __len__(self) -> int:
         return -(-len(self.dataset) // self.batch_size)
 
-    def __getitem__(self, batch: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, batch: int) -> tuple[Tensor, Tensor] | ValueError:
         start = batch * self.batch_size
-        return read_batch(self.dataset, self.preprocess, range(start, min(start + self.batch_size, len(self.dataset))))
+        indices = range(start, min(start + self.batch_size, len(self.dataset)))
+        try:
+            return read_batch(self.dataset, self.preprocess, indices)
+        except ValueError as error:
+            return error
 
 
 def _batches(
     dataset: Any, preprocess: Preprocess, batch_size: int, num_workers: int
 ) -> Iterator[tuple[Tensor, Tensor]]:
     reader = _Reader(dataset, preprocess, batch_size)
-    if num_workers == 0:
-        return (reader[i] for i in range(len(reader)))
-    loader = torch.utils.data.DataLoader(
-        reader, batch_size=None, num_workers=num_workers, generator=torch.Generator().manual_seed(0)
-    )
-    return iter(loader)
+    batches: Iterable[tuple[Tensor, Tensor] | ValueError] = (reader[i] for i in range(len(reader)))
+    if num_workers > 0:
+        generator = torch.Generator().manual_seed(0)
+        batches = torch.utils.data.DataLoader(reader, batch_size=None, num_workers=num_workers, generator=generator)
+    for batch in batches:
+        if isinstance(batch, ValueError):
+            raise batch
+        yield batch
 
 
 def _with_progress(

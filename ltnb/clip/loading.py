@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from ltnb._checks import fail
 from ltnb.clip import archives, mini
 from ltnb.clip.backbone import Backbone
 from ltnb.clip.precision import resolve_device, resolve_precision
@@ -54,7 +55,7 @@ def load(
 
     Args:
         name: an architecture that open_clip knows, ``hf-hub:org/model``, ``local-dir:/path``, ``mini-vit`` or
-            ``mini-rn``.
+            ``mini-rn``; without `pretrained` also ``architecture:tag``, see `parse_backbone`.
         pretrained: an open_clip tag (downloaded by open_clip), a checkpoint file, or ``"random"`` for random
             initialisation. None means the shipped weights of a mini model; other architectures need a value.
         quick_gelu: whether the weights were trained with QuickGELU. Tags and published archives know it; a local file
@@ -68,9 +69,14 @@ def load(
         A `Backbone`.
 
     Raises:
-        ValueError: unknown architecture or tag, unknown or contradictory `quick_gelu`, a file that does not fit.
+        ValueError: unknown architecture or tag, unknown or contradictory `quick_gelu`, a file that does not fit or is
+            damaged, a device that is not here.
         FileNotFoundError: weights that are not here: what is missing, where it is, what to run.
     """
+    if not isinstance(name, str):
+        fail("name", "a str, the name of an architecture", name)
+    if pretrained is None and ":" in name:
+        name, pretrained = parse_backbone(name)
     where = resolve_device(device)
     resolved = resolve_precision(precision, where)
     mini.register_mini_models()

@@ -2,9 +2,9 @@
 
 `mini-vit` and `mini-rn` are model configurations (``configs/*.json``) that open_clip's own classes build, with
 open_clip's own tokenizer, so that every line written for them holds for ViT-B/16 too. Most of such a model would be
-its token embedding (49,408 rows of which a pre-training world uses about a thousand). A *compact* file therefore
-keeps only the rows in use and their ids; loading expands them to the full table, because a smaller table would break
-the tokenizer's ids.
+its token embedding (49,408 rows, of which pre-training on Critters uses 465). A *compact* file therefore keeps only the
+rows in use and their ids; loading expands them to the full table, because a smaller table would break the tokenizer's
+ids.
 
 Pre-training can use a small table as well (`shrink_vocabulary`): ids are renumbered in ascending order, which keeps the
 end-of-text id the largest, and open_clip's text tower pools at the largest id.
@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -232,14 +231,3 @@ def load_compact(model: nn.Module, path: str | os.PathLike[str], seed: int = 0) 
     except RuntimeError as error:
         raise ValueError(f"path {str(path)!r} does not fit the model: {error}") from error
     return CompactInfo(metadata=metadata, token_ids=ids)
-
-
-def git_commit(folder: str | os.PathLike[str] = _HERE) -> str | None:
-    """The commit of the checkout that holds `folder`, for a weight file's metadata; None outside a checkout."""
-    try:
-        found = subprocess.run(
-            ["git", "-C", str(folder), "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        )
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return found.stdout.strip()

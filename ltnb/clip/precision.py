@@ -13,13 +13,25 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def resolve_device(device: str | torch.device | None) -> torch.device:
-    """None and ``"auto"`` mean the first CUDA device where there is one, else the CPU."""
+    """None and ``"auto"`` mean the first CUDA device where there is one, else the CPU.
+
+    Raises:
+        ValueError: no name of a device, or a device that torch does not have here.
+    """
     if device is None or device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        return torch.device(device)
-    except RuntimeError as error:
+        found = torch.device(device)
+    except (RuntimeError, TypeError) as error:
         raise ValueError(f"device must be 'auto', 'cpu' or 'cuda[:index]', got {device!r}") from error
+    if found.type != "cpu":
+        count = getattr(getattr(torch, found.type, None), "device_count", int)()
+        if (found.index or 0) >= count:
+            raise ValueError(
+                f"device must be available here, got {str(found)!r}: this torch ({torch.__version__}) sees {count} "
+                f"devices of type {found.type!r}; use 'cpu' or 'auto'"
+            )
+    return found
 
 
 def cpu_has_bf16() -> bool:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from ltnb._checks import fail
 from ltnb.clip.torchvision_ops import prepare_torchvision
 
 if TYPE_CHECKING:
@@ -87,9 +88,13 @@ class Preprocess:
             float32 (3, h, w) or (B, 3, h, w), on the device of the input.
 
         Raises:
-            ValueError: a tensor of another type or shape.
+            ValueError: no picture, or a tensor of another type or shape.
         """
         if not isinstance(image, Tensor):
+            from PIL.Image import Image
+
+            if not isinstance(image, Image):
+                fail("image", "a PIL picture or a uint8 tensor", image)
             picture = image if image.mode in ("RGB", "L") else image.convert("RGB")
             prepared: Tensor = self._from_pil(picture)
             return prepared

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ltnb._checks import fail
+from ltnb._checks import check_texts, fail
 
 if TYPE_CHECKING:
     from ltnb.clip.backbone import Backbone
@@ -44,21 +44,21 @@ def zero_shot_weights(backbone: Backbone, class_names: Sequence[str], templates:
 
     Returns:
         float32 (C, D) with rows of norm 1, on the backbone's device, without a gradient.
+
+    Raises:
+        ValueError: no names or templates, something that is no string, or a template without exactly one ``{}``.
     """
-    chosen = (templates,) if isinstance(templates, str) else tuple(templates)
-    if isinstance(class_names, str) or len(class_names) == 0:
-        fail("class_names", "a non-empty list of str", class_names)
+    names = check_texts(class_names, "class_names")
+    chosen = [templates] if isinstance(templates, str) else check_texts(templates, "templates")
     for template in chosen:
         if template.count("{}") != 1:
             fail("templates", "strings with one {} for the class name", repr(template))
-    if not chosen:
-        fail("templates", "not empty", templates)
-    prompts = [template.replace("{}", name) for name in class_names for template in chosen]
+    prompts = [template.replace("{}", name) for name in names for template in chosen]
     training = backbone.training
     backbone.eval()
     try:
         parts = [backbone.encode_texts(prompts[i : i + _CHUNK]) for i in range(0, len(prompts), _CHUNK)]
     finally:
         backbone.train(training)
-    embeddings = torch.cat(parts).view(len(class_names), len(chosen), -1)
+    embeddings = torch.cat(parts).view(len(names), len(chosen), -1)
     return functional.normalize(embeddings.mean(dim=1), dim=-1)

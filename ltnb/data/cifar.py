@@ -58,7 +58,7 @@ def cifar100_lt(
     folder = find_or_download(_NAME, "CIFAR100", root, _PLACES, _PAGE, download)
     train_pixels, train_labels = _read_cifar(folder / "train")
     test_pixels, test_labels = _read_cifar(folder / "test")
-    names = [readable(str(name)) for name in _load_pickle(folder / "meta")["fine_label_names"]]
+    names = _read_names(folder / "meta")
     c = len(names)
     place = np.random.default_rng(seed).permutation(c) if permute else np.arange(c)
     counts = exponential_counts(n_max, c, imbalance)[place]
@@ -109,6 +109,14 @@ def _load_pickle(path: Path) -> dict[str, Any]:
             return dict(_ArraysOnly(file, encoding="latin1").load())
     except (pickle.UnpicklingError, EOFError, ValueError, TypeError) as error:
         raise ValueError(f"{str(path)!r} is not a file of CIFAR-100 (python version): {error}") from error
+
+
+def _read_names(path: Path) -> list[str]:
+    names = _load_pickle(path).get("fine_label_names")
+    if not isinstance(names, list) or len(names) != 100:
+        found = f"{len(names)} names" if isinstance(names, list) else "no list of names"
+        raise ValueError(f"{str(path)!r} is not a file of CIFAR-100 (python version): it holds {found} for 100 classes")
+    return [readable(str(name)) for name in names]
 
 
 def _read_cifar(path: Path) -> tuple[np.ndarray, np.ndarray]:

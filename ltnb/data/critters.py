@@ -46,11 +46,21 @@ No shortcuts
     - Which species is head and which is tail is drawn by the seed; counts know nothing of attributes, names or texts.
     - Texts depend on the world alone. How much text a species has, and of which kinds, is independent of its
       pictures.
-    - Corpus sentences, true or wrong, share their forms, and use words of the captions only (binomials apart);
+    - Informative and wrong sentences share their forms, and all use words of the captions only (binomials apart);
       history, publishing and places occur in captions as well; no corpus sentence has the form of a caption.
     - At least 80 % of the pool shows no species; near-misses differ from one in a single attribute.
     - Kinds of sentences and true species of pool pictures are in no object that a method is given: :func:`truth`
       works them out again.
+
+Shortcuts that are left
+    - In ``critters_lt`` 199 of the 681 informative sentences (29 %) hold the class name, and sentences of no other kind
+      do: a telling name would make them true. In ``critters_latin_lt`` the binomial stands in sentences of every kind.
+    - Partial and wrong sentences can be told apart by their words alone, without a picture: a partial sentence tells
+      one attribute, a wrong one two or more.
+
+    So a method may seem to select anchors well without looking at a picture. On ``critters_lt`` read its precision
+    beside two numbers: the share of informative sentences (35 %), and a baseline that only looks for the class name,
+    which is never wrong and finds 29 % of them.
 
 Individuals
     Picture number k of class c is individual ``1,000,000 c + k`` of the stream ``2**32 + 16 seed + 4 world + split``

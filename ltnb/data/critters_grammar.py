@@ -1,7 +1,9 @@
 """A small grammar of sentences about critters: the attributes to tell go in, an encyclopaedia-like sentence comes out.
 
-The same forms serve true and wrong statements, so that a form never gives a kind away. Only words of the pre-training
-captions are used (:func:`ltnb.data.critters_captions.vocabulary_texts`), in sentences that no caption template makes.
+The same forms serve true and wrong statements, so that no form is true or wrong by itself. How much a sentence tells
+does give kinds away (one attribute: partial; a wrong sentence tells two or more), and so does a telling name: see
+"Shortcuts that are left" in :mod:`ltnb.data.critters`. Only words of the pre-training captions are used
+(:func:`ltnb.data.critters_captions.vocabulary_texts`), in sentences that no caption template makes.
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from ltnb._checks import check_choice, check_integer
-from ltnb.data.critters_render import SIZE, render
+from ltnb._checks import check_choice, check_integer, fail, to_array
+from ltnb.data.critters_render import SIZE, WORLD, render
 from ltnb.data.critters_species import WORLDS
 from ltnb.data.critters_world import WORLD_VERSION, Traits
 
@@ -44,8 +44,8 @@ class CritterImages:
     """Pictures of one part of a rendered data set, following the image protocol.
 
     A picture takes 12 kB of memory once it is drawn. ``labels`` is an int64 array (N,), ``fingerprint`` a word on the
-    recipe and a hash of everything that a picture depends on: world version, stream, numbers of the individuals,
-    traits and labels.
+    recipe and a hash of everything that a picture depends on: world version, difficulty, stream, numbers of the
+    individuals, traits and labels.
 
     Args:
         seed: render seed, the stream of individuals.
@@ -75,39 +75,51 @@ class CritterImages:
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
         """Picture (3, 64, 64) uint8 and label number ``index``; negative numbers count from the end."""
-        n = len(self)
-        if not -n <= index < n:
-            raise IndexError(f"index {index} is out of range for {n} pictures")
         return self.images([index])[0], int(self.labels[index])
 
     def images(self, indices: Sequence[int] | np.ndarray | torch.Tensor) -> torch.Tensor:
-        """Pictures (B, 3, 64, 64) uint8 at ``indices`` in one call, the fast way."""
-        rows = np.asarray(indices, dtype=np.int64).reshape(-1)
+        """Pictures (B, 3, 64, 64) uint8 at ``indices`` in one call, the fast way; negative numbers count from the end.
+
+        Raises:
+            IndexError: an index out of range.
+            ValueError: indices that are no integers (a mask is none).
+        """
+        rows = self._rows(indices)
         if len(rows) == 0:
             return torch.empty((0, 3, SIZE, SIZE), dtype=torch.uint8)
         if self._drawn is None:
             self._pictures = torch.empty((len(self), 3, SIZE, SIZE), dtype=torch.uint8)
             self._drawn = np.zeros(len(self), dtype=bool)
-        rows = rows % len(self)
         new = np.unique(rows[~self._drawn[rows]])
         if len(new):
             self._pictures[new] = render(self._seed, self._numbers[new], self._traits.take(new))
             self._drawn[new] = True
         return self._pictures[rows]
 
+    def _rows(self, indices: Sequence[int] | np.ndarray | torch.Tensor) -> np.ndarray:
+        """Indices as (B,) int64 from the beginning, all within range."""
+        rows, n = to_array(indices, "indices").reshape(-1), len(self)
+        if len(rows) and rows.dtype.kind not in "iu":
+            fail("indices", "integers", rows)
+        wrong = rows[(rows < -n) | (rows >= n)]
+        if len(wrong):
+            raise IndexError(f"index {wrong[0]} is out of range for {n} pictures")
+        rows = rows.astype(np.int64)
+        return np.where(rows < 0, rows + n, rows)
+
     def __getstate__(self) -> dict[str, Any]:
         """Without the drawn pictures, so that worker processes draw their own."""
         return {**self.__dict__, "_pictures": None, "_drawn": None}
 
     def subset(self, indices: Sequence[int] | np.ndarray) -> CritterImages:
-        """The pictures at ``indices``, in that order."""
-        rows = np.asarray(indices, dtype=np.int64).reshape(-1)
+        """The pictures at ``indices``, in that order; see :meth:`images` for what is raised."""
+        rows = self._rows(indices)
         return CritterImages(self._seed, self._numbers[rows], self._traits.take(rows), self.labels[rows], self.recipe)
 
     @cached_property
     def fingerprint(self) -> str:
         """The recipe and a SHA-256 over all that the pictures and labels depend on, in order."""
-        digest = hashlib.sha256(f"{WORLD_VERSION} {self._seed} {len(self)}\n".encode())
+        digest = hashlib.sha256(f"{WORLD_VERSION} {WORLD!r} {self._seed} {len(self)}\n".encode())
         for column in (self._numbers, self.labels, *self._traits):
             digest.update(np.ascontiguousarray(column, dtype=np.int64).tobytes())
         return f"{WORLD_VERSION} {self.recipe} {digest.hexdigest()}"

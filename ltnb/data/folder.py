@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ltnb._checks import check_integer
+from ltnb._checks import check_integer, check_number, fail
 from ltnb.data.classnames import read_names
 from ltnb.data.containers import LongTailData
 from ltnb.data.images import EXTENSIONS, ImageFiles, readable
@@ -15,6 +15,7 @@ from ltnb.data.locate import MissingDataError, data_root
 from ltnb.data.splitting import split_by_class
 
 _SPLITS = {"train": "train", "val": "val", "valid": "val", "validation": "val", "test": "test"}
+"""Folder name in small letters -> split."""
 
 
 def folder(
@@ -31,8 +32,9 @@ def folder(
     split by the seed (each class in the same proportions, at least one picture of it for training). Where only
     ``train`` and ``test`` exist, validation is taken from ``train``; where only ``train`` and ``val`` exist, ``val``
     becomes the test set and validation is taken from ``train``, so that no number is reported on pictures used for
-    choosing. Class names are the folder names with spaces for underscores, or those of a file ``classnames.txt``
-    (``folder name`` a line).
+    choosing. Splits may be written with capital letters, ``valid`` and ``validation`` are ``val``, and a class may be
+    called ``train``. Class names are the folder names with spaces for underscores, or those of a file
+    ``classnames.txt`` (``folder name`` a line).
 
     Args:
         path: the folder; a relative one is looked for under ``root`` if given, else in the working folder, then under
@@ -44,13 +46,15 @@ def folder(
 
     Raises:
         MissingDataError: no such folder.
-        ValueError: no class folders, a class without pictures, a test class that is not trained, or too few pictures
-            to split. A picture that cannot be read is named when it is asked for.
+        ValueError: no class folders, folders that are neither all splits nor all classes, a class without pictures, a
+            test class that is not trained, too few pictures to split, or a share out of range. A picture that cannot be
+            read is named when it is asked for.
     """
     check_integer(seed, "seed", 0)
+    val_fraction = check_number(val_fraction, "val_fraction", 0.0, 1.0, ends="[)")
+    test_fraction = check_number(test_fraction, "test_fraction", 0.0, 1.0, ends="[)")
     base = _find(str(path), root)
-    inner = {name: _SPLITS.get(name, "") for name in _subfolders(base)}
-    given = {split: name for name, split in inner.items()} if "train" in inner and all(inner.values()) else {}
+    given = _given_splits(base)
     start = base / given["train"] if given else base
     classes = _subfolders(start)
     if len(classes) < 2:
@@ -67,6 +71,8 @@ def folder(
             parts[split] = ImageFiles(base, *_pictures(base, base / given[split], classes))
     if "val" in parts and "test" not in parts:
         parts["test"] = parts.pop("val")
+    if "test" not in parts and test_fraction == 0:
+        fail("test_fraction", "above 0 where no folder holds a test set", repr(test_fraction))
     train = np.arange(len(everything))
     if len(parts) < 2:
         train, val, test = split_by_class(
@@ -104,6 +110,25 @@ def _find(path: str, root: str | Path | None) -> Path:
             "class, and run again: ltnb.data.load('folder:/path/to/pictures')"
         )
     return found.resolve()
+
+
+def _given_splits(base: Path) -> dict[str, str]:
+    """Split -> name of its folder; empty where the folders are classes."""
+    names = _subfolders(base)
+    found: dict[str, list[str]] = {}
+    for name in names:
+        if name.lower() in _SPLITS:
+            found.setdefault(_SPLITS[name.lower()], []).append(name)
+    for split, same in found.items():
+        if len(same) > 1:
+            raise ValueError(f"{str(base)!r} must hold one folder for the split {split!r}, it holds {same}")
+    classes = [name for name in names if name.lower() not in _SPLITS]
+    if classes and {"train", "test"} <= found.keys():
+        splits = [name for name in names if name not in classes]
+        raise ValueError(f"{str(base)!r} must hold splits or classes, it holds {splits} and beside them {classes[:5]}")
+    if found and not classes and "train" not in found:
+        raise ValueError(f"{str(base)!r} must hold a folder 'train' for its splits, it holds {names}")
+    return {} if classes else {split: name for split, [name] in found.items()}
 
 
 def _subfolders(folder: Path) -> list[str]:

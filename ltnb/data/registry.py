@@ -69,7 +69,7 @@ def _find(name: str) -> tuple[Callable[..., LongTailData], dict[str, str]]:
     """The function behind a name and what the name itself says."""
     if isinstance(name, str) and name.startswith(_FOLDER):
         return import_module("ltnb.data.folder").folder, {"path": name.removeprefix(_FOLDER)}
-    if name not in DATASETS:
+    if not isinstance(name, str) or name not in DATASETS:
         known = [*DATASETS, "folder:/path"]
         raise ValueError(f"name {name!r} is no data set{_guess(str(name), known)}; there are {', '.join(known)}")
     return getattr(import_module(DATASETS[name]), name), {}

@@ -28,7 +28,8 @@ def loss_curves(
     """Training loss against epochs or steps; validation score in a second panel when the histories have one.
 
     Args:
-        histories: Name -> ``training.History``, its ``to_dict()``, or a plain sequence of losses.
+        histories: Name -> ``training.History``, its ``to_dict()``, or a plain sequence of losses, or of (x, loss) where
+            not every step was logged.
         x: ``"epoch"`` draws the mean loss of every epoch, ``"step"`` every step's loss, pale, with a running mean over
             a twentieth of the steps.
         score: Label of the second panel.
@@ -61,8 +62,9 @@ def loss_curves(
                 "color": PALETTE[i % len(PALETTE)],
                 "linestyle": DASHES[i // len(PALETTE) % len(DASHES)],
             }
-            steps = np.arange(1, len(values) + 1)
-            if x == "step":
+            logged = values.ndim == 2
+            steps, values = (values[:, 0], values[:, 1]) if logged else (np.arange(1, len(values) + 1), values)
+            if x == "step" and not logged:
                 axes[0].plot(steps, values, alpha=0.25, linewidth=0.8, color=look["color"])
                 values = _running_mean(values, max(1, len(values) // 20))
             axes[0].plot(steps, values, label=name, marker="o" if x == "epoch" else None, markersize=4, **look)

@@ -31,7 +31,8 @@ def tsne_embedding(features: Any, *, perplexity: float | None = None, seed: int 
         distances between them. The same machine gives the same array; another CPU may not.
 
     Raises:
-        ValueError: If features are not a finite matrix with at least four rows, or perplexity is not in (0, N).
+        ValueError: If features are not a finite matrix with at least four rows, no two rows differ (in float32), or
+            perplexity is not in (0, N).
     """
     from sklearn.manifold import TSNE
 
@@ -41,8 +42,12 @@ def tsne_embedding(features: Any, *, perplexity: float | None = None, seed: int 
     chosen = min(30.0, (len(x) - 1) / 3) if perplexity is None else float(perplexity)
     if not 0 < chosen < len(x):
         raise ValueError(f"perplexity must lie between 0 and the number of samples {len(x)}, got {perplexity!r}")
+    x = x.astype(np.float32)
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.square(x - x[0]).mean(axis=0).max() == 0:  # scikit-learn divides by this spread, and then crashes
+            raise ValueError(f"features must have at least two distinct rows, got {len(x)} that are equal in float32")
     model = TSNE(2, perplexity=chosen, init="pca", learning_rate="auto", random_state=seed, n_jobs=1)
-    return np.asarray(model.fit_transform(x.astype(np.float32)), dtype=np.float32)
+    return np.asarray(model.fit_transform(x), dtype=np.float32)
 
 
 def tsne(

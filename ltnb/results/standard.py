@@ -65,7 +65,7 @@ def collect(run_dirs: Iterable[str | os.PathLike[str]], lesson: str, destination
     Raises:
         FileNotFoundError: If a folder has no record.
         ValueError: If there is nothing to merge, a record is of another lesson, two are of one seed, or they differ in
-            profile, world or a parameter other than the seed: they could not be averaged.
+            profile, world, git commit or a parameter other than the seed: they could not be averaged.
     """
     records = {str(folder): load_record(folder) for folder in run_dirs}
     if not records:
@@ -93,6 +93,7 @@ def collect(run_dirs: Iterable[str | os.PathLike[str]], lesson: str, destination
 
 def _conditions(record: Record) -> dict[str, object]:
     """What runs must share to be averaged over seeds."""
-    return {"profile": record.profile, "world": record.world} | {
+    code = record.environment.get("git_commit")
+    return {"profile": record.profile, "world": record.world, "git_commit": code} | {
         name: value for name, value in record.parameters.items() if name != "seed"
     }

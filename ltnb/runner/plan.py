@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from ltnb._project import project_root
 from ltnb.runner.catalog import find_lesson, suggest
 from ltnb.runner.parameters import check_overrides, read_parameters
 from ltnb.runner.profile import Profile
@@ -62,7 +64,8 @@ def plan(profile: Profile, runs_dir: Path, only: Iterable[str] = (), seeds: Iter
         seeds: seeds instead of the profile's (the profile's when empty).
 
     Raises:
-        ValueError: an unknown lesson, an unknown or mistyped parameter, a file that is not there.
+        ValueError: an unknown lesson, an unknown or mistyped parameter, two notebooks of one name.
+        FileNotFoundError: a parameter names a file or folder that is not there.
     """
     only = list(only)
     for name in only:
@@ -72,9 +75,15 @@ def plan(profile: Profile, runs_dir: Path, only: Iterable[str] = (), seeds: Iter
             raise ValueError(f"profile {profile.name} has no lesson {name!r}{hint} (it has: {known})")
     chosen = {name: value for name, value in profile.lessons.items() if not only or name in only}
     tasks = []
+    owners: dict[str, str] = {}
     for lesson, parameters in chosen.items():
         for seed in tuple(seeds) or profile.seeds:
-            tasks.append(plan_one(lesson, {**parameters, "seed": seed}, runs_dir / profile.name))
+            task = plan_one(lesson, {**parameters, "seed": seed}, runs_dir / profile.name)
+            if task.folder in owners:
+                both = f"{owners[task.folder]!r} and {lesson!r}"
+                raise ValueError(f"profile {profile.name}: {both} would write into one folder, {task.folder}")
+            owners[task.folder] = lesson
+            tasks.append(task)
     return tasks
 
 
@@ -85,7 +94,8 @@ def plan_one(lesson: str, parameters: Mapping[str, Any], folder: Path) -> Task:
     relative paths among the parameters are read from the present working directory.
 
     Raises:
-        ValueError: an unknown lesson, an unknown or mistyped parameter, a lesson without ``seed`` and ``out``.
+        ValueError: an unknown lesson, an unknown or mistyped parameter, a negative seed, a lesson without ``seed`` and
+            ``out``.
         FileNotFoundError: a parameter names a file or folder that is not there.
     """
     notebook = find_lesson(lesson)
@@ -99,13 +109,15 @@ def plan_one(lesson: str, parameters: Mapping[str, Any], folder: Path) -> Task:
     checked = check_overrides(name, defaults, parameters)
     checked = {key: _absolute(key, value) for key, value in checked.items()}
     seed = checked.setdefault("seed", defaults["seed"])
+    if not isinstance(seed, int) or isinstance(seed, bool) or seed < 0:
+        raise ValueError(f"parameter 'seed' of {name} must be a whole number from 0 on, got {seed!r}")
     checked["out"] = "."
     target = (folder / name / f"seed{seed}").resolve()
-    return Task(name, str(notebook), seed, checked, str(target), _key(notebook, checked))
+    return Task(name, str(notebook), seed, checked, str(target), _key(notebook, defaults, checked))
 
 
 def _absolute(name: str, value: Any) -> Any:
-    """Paths among the parameters, made absolute: ``features``, ``dataset="folder:..."``, ``backbone="arch:file"``."""
+    """Paths among the parameters, made absolute: ``features``, ``dataset="folder:..."``, ``*backbone="arch:file"``."""
     if not isinstance(value, str) or not value:
         return value
     if name == "features":
@@ -119,29 +131,56 @@ def _absolute(name: str, value: Any) -> Any:
         if not path.is_dir():
             raise FileNotFoundError(f"parameter 'dataset': no such folder: {tail}")
         return f"folder:{path}"
-    if name == "backbone" and colon and Path(tail).expanduser().is_file():
+    if name.endswith("backbone") and colon and Path(tail).expanduser().is_file():
         return f"{head}:{Path(tail).expanduser().resolve()}"
     return value
 
 
-def _key(notebook: Path, parameters: Mapping[str, Any]) -> str:
+def _key(notebook: Path, defaults: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
+    settings = {**defaults, **parameters}
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     content = {
         "cells": [(cell["cell_type"], "".join(cell["source"])) for cell in cells],
         "parameters": parameters,
-        "files": {key: _stamp(value) for key, value in parameters.items() if isinstance(value, str)},
+        "files": {key: _stamp(value) for key, value in settings.items() if isinstance(value, str)},
+        # the standard rows that a lesson shows; those of a standard run are made of the run itself
+        "standard": None if settings.get("profile") == "standard" else _records_hash(notebook.stem),
         "package": _package_hash(),
         "versions": {name: _version(name) for name in ("torch", "numpy", "open_clip_torch", "scikit-learn")},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _stamp(value: str) -> list[int] | None:
-    """Size and time of a file that a parameter names: another file under the same name is another input."""
-    path = Path(value.partition(":")[2] if ":" in value else value)
-    if not path.is_absolute() or not path.is_file():
+def _stamp(value: str) -> list[int] | str | None:
+    """Size and time of what a parameter names: other content under the same name is another input."""
+    path = Path(value if os.path.isabs(value) else value.partition(":")[2])
+    if not path.is_absolute():
         return None
-    return [path.stat().st_size, path.stat().st_mtime_ns]
+    if value.startswith("folder:") and path.is_dir():
+        return _folder_stamp(path)
+    return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else None
+
+
+def _folder_stamp(folder: Path) -> str:
+    """SHA-256 over name, size and time of every file below a folder, in order; links are followed."""
+    total = hashlib.sha256()
+    seen: set[str] = set()
+    for where, inner, files in os.walk(folder, followlinks=True):
+        real = os.path.realpath(where)
+        inner[:] = [] if real in seen else sorted(inner)  # a link to a folder above it would have no end
+        seen.add(real)
+        for path in (Path(where, name) for name in sorted(files)):
+            if path.is_file():
+                facts = f"{path.stat().st_size} {path.stat().st_mtime_ns}"
+                total.update(os.fsencode(path.relative_to(folder)) + b"\0" + facts.encode() + b"\0")
+    return total.hexdigest()
+
+
+def _records_hash(lesson: str) -> str | None:
+    """SHA-256 of the lesson's committed standard records, None where there are none."""
+    root = project_root()
+    path = root / "figures" / "records" / f"{lesson}.json" if root else None
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path and path.is_file() else None
 
 
 @cache

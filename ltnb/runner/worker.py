@@ -86,6 +86,7 @@ def _run(job: dict[str, Any], events: TextIO) -> int:
             parameters=job["parameters"],
             engine_name="ltnb",
             kernel_name="python3",
+            language="python",  # a notebook need not say so itself
             progress_bar=False,
             cwd=job["folder"],
         )

@@ -64,13 +64,15 @@ class EpochBatches:
         seed: Of the permutations.
 
     Raises:
-        ValueError: If the source or the sampler is empty, or the sampler has no length or (when iterated) yields
-            another number of indices or one that is out of range.
+        ValueError: If the source gives no collated batches or is empty, or the sampler is empty, has no length or (when
+            iterated) yields another number of indices or one that is out of range.
     """
 
     drop_last = False
 
     def __init__(self, source: Any, sampler: Any, batch_size: int, seed: int) -> None:
+        if not isinstance(source, Sized) or not hasattr(source, "__getitems__"):
+            fail("source", "an object with len() and __getitems__(indices), such as a TensorSource", source)
         if len(source) == 0:
             fail("source", "not empty", source)
         if sampler is not None and (not isinstance(sampler, Sized) or len(sampler) == 0):

@@ -6,6 +6,7 @@ import io
 import warnings
 import zlib
 from collections.abc import Iterable
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +100,7 @@ def load_checkpoint(path: str | Path, settings: dict[str, Any]) -> dict[str, Any
     found, content = stored["settings"], stored["content"]
     names = sorted(set(found) | set(settings))
     differing = [
-        f"{name} {found.get(name)!r} (now {settings.get(name)!r})"
+        _difference(name, found.get(name), settings.get(name))
         for name in names
         if found.get(name) != settings.get(name)
     ]
@@ -109,3 +110,11 @@ def load_checkpoint(path: str | Path, settings: dict[str, Any]) -> dict[str, Any
             "delete the file to start again, or give another path"
         )
     return content
+
+
+def _difference(name: str, stored: Any, now: Any) -> str:
+    """What differs in one setting; of texts of many lines (a model's `repr`) the first line that does."""
+    if isinstance(stored, str) and isinstance(now, str):
+        lines = zip_longest(stored.splitlines(), now.splitlines(), fillvalue="")
+        stored, now = next(((a.strip(), b.strip()) for a, b in lines if a != b), (stored, now))
+    return f"{name} {stored!r} (now {now!r})"

@@ -14,7 +14,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from ltnb._checks import fail
+from ltnb._checks import describe, fail
 from ltnb.training.batches import EpochBatches, make_loader
 from ltnb.training.checkpoint import fingerprint, learned_state, load_checkpoint, load_learned_state, save_checkpoint
 from ltnb.training.history import History, LossLog, progress_bar
@@ -83,7 +83,9 @@ def fit(
         seed: Of the permutations and of the default generators.
         num_workers: Loader processes; 0 loads in this one.
         checkpoint: File that is replaced after each epoch, and from which the same run resumes with the same results to
-            the bit, as far as sampler, source and objective depend on nothing but the epoch.
+            the bit, as far as sampler, source and objective depend on nothing but the epoch. It knows these arguments,
+            the data, the initial weights and `repr(model)` (where a module shows its settings in `extra_repr`); it
+            cannot know what `objective` and `validate` compute: the caller must give the same ones.
         progress: Bar on stderr; None shows it only on a terminal.
         description: Text before the bar.
 
@@ -92,7 +94,7 @@ def fit(
 
     Raises:
         ValueError: If an argument is bad, the objective gives no scalar or nothing to differentiate, `validate` gives
-            NaN, or the checkpoint belongs to other settings.
+            no number, or the checkpoint belongs to other settings.
         FloatingPointError: If the loss is not finite; the message says at which step.
     """
     settings = Settings(
@@ -125,7 +127,7 @@ def fit(
     identity: dict[str, Any] = {}
     if checkpoint is not None:
         identity = asdict(settings) | {"validate": validate is not None, "data": batches.identity()}
-        identity |= {"initial_weights": fingerprint(model.state_dict().values())}
+        identity |= {"model": repr(model), "initial_weights": fingerprint(model.state_dict().values())}
         identity |= {"trainable": [name for name, p in model.named_parameters() if p.requires_grad]}
         stored = load_checkpoint(checkpoint, identity)
         if stored is not None:
@@ -236,7 +238,11 @@ def _set_training(module: nn.Module, inherited: bool = True) -> None:
 
 def _score(accelerator: Any, validate: Callable[[nn.Module], float], model: nn.Module, epoch: int) -> float:
     with torch.no_grad():
-        score = float(validate(model))
+        value = validate(model)
+    try:
+        score = float(value)
+    except (TypeError, ValueError, RuntimeError):
+        fail("validate", "a function that returns a number", f"{describe(value)} after epoch {epoch}")
     if math.isnan(score):
         fail("validate", "a function that returns a number", f"NaN after epoch {epoch}")
     if accelerator.num_processes > 1:  # the same decision everywhere, even if the last bits differ

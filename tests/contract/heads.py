@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from contract import oracles
+from contract.adjusters import ADJUSTERS
 from contract.bad_input import bad_features
 from contract.cases import Inputs, ModuleCase, Rng, randn
 from ltnb.heads import LinearAdapter
@@ -78,4 +79,9 @@ def _adapter_case(residual: float, activation: str | None, bias: bool) -> Module
     )
 
 
-HEADS = [_adapter_case(0.2, "relu", True), _adapter_case(0.2, None, False), _adapter_case(0.6, "relu", False)]
+HEADS = [
+    _adapter_case(0.2, "relu", True),
+    _adapter_case(0.2, None, False),
+    _adapter_case(0.6, "relu", False),
+    *ADJUSTERS,
+]

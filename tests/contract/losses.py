@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from contract import oracles
 from contract.bad_input import bad_features, bad_targets, bad_temperature, set_last
 from contract.cases import BadInput, Inputs, ModuleCase, Rng, permuted, randn, rescaled, rotated, same
+from contract.classification import CLASSIFICATION
 from ltnb.losses import ClassWiseContrastiveLoss, ImageTextCrossEntropy
 
 
@@ -190,4 +191,4 @@ IMAGE_TEXT = ModuleCase(
     ),
 )
 
-LOSSES = [_contrastive_case(0.0), _contrastive_case(0.1), IMAGE_TEXT]
+LOSSES = [_contrastive_case(0.0), _contrastive_case(0.1), IMAGE_TEXT, *CLASSIFICATION]

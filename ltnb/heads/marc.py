@@ -1,0 +1,54 @@
+"""MARC: the margins of a frozen classifier are calibrated by two numbers a class."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ltnb.heads._classifier import freeze, full_precision, logits_of
+
+
+class MARC(nn.Module):
+    r"""Margin calibration: logits omega_c z_c + beta_c ||w_c||, with z = W x + b frozen.
+
+    The margin of x to class c is d_c = z_c / ||w_c||; the calibrated one is omega_c d_c + beta_c, times ||w_c||. It
+    begins as the identity: omega = 1, beta = 0.
+
+    Args:
+        linear: The trained classifier (D to C); it is kept and frozen, not copied.
+        check_values: Look for NaN and infinity off the CPU too.
+
+    Attributes:
+        linear: The frozen classifier.
+        omega: (C,), 1 at first.
+        beta: (C,), 0 at first.
+
+    Raises:
+        ValueError: If ``linear`` is no ``nn.Linear``.
+
+    Source: Wang et al. 2022, *Margin Calibration for Long-Tailed Visual Recognition*, Eq. 7; IVLM Appendix C. Trained
+    with natural sampling under `ltnb.losses.GeneralizedReweightLoss`.
+    """
+
+    def __init__(self, linear: nn.Linear, *, check_values: bool = False) -> None:
+        super().__init__()
+        self.linear = freeze(linear)
+        self.omega = nn.Parameter(torch.ones_like(self.linear.weight[:, 0]))
+        self.beta = nn.Parameter(torch.zeros_like(self.linear.weight[:, 0]))
+        self.check_values = check_values
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits of a batch.
+
+        Args:
+            features: x, (B, D) floating point.
+
+        Returns:
+            (B, C), float32 (float64 for float64 features).
+
+        Raises:
+            ValueError: If the features are not as described, or not finite.
+        """
+        x = full_precision(features, self.linear.in_features, self.check_values)
+        lengths = torch.linalg.vector_norm(self.linear.weight.to(x.dtype), dim=1)
+        return self.omega.to(x.dtype) * logits_of(self.linear, x) + self.beta.to(x.dtype) * lengths

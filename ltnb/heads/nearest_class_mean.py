@@ -1,0 +1,84 @@
+"""Nearest class mean: a class is the mean of its features, and a picture belongs to the nearest."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ltnb._checks import check_choice, check_features, check_integer, check_targets, fail
+from ltnb.heads._classifier import full_precision
+from ltnb.losses.cosine import unit
+
+
+class NearestClassMean(nn.Module):
+    r"""Logits from the distance to class means; the means are computed, nothing is trained.
+
+        "cosine":     cos(x, m_c),  m_c the mean of the class's unit-length features
+        "euclidean":  -||x - m_c||^2,  m_c the mean of the features as they are
+
+    Args:
+        features: (N, D) training features, floating point.
+        labels: (N,) their classes, integers in 0..n_classes-1; each class at least once.
+        n_classes: C; None means the largest label plus one.
+        metric: ``"cosine"`` or ``"euclidean"``.
+        check_values: Look for NaN and infinity off the CPU too.
+
+    Attributes:
+        means: Buffer (C, D), float32 (float64 for float64 features).
+
+    Raises:
+        ValueError: If an argument is not as described; a class without a feature has no mean.
+
+    Source: Kang et al. 2020 (Decoupling) section 4.2, NCM; VL-LTR Table 1.
+    """
+
+    means: torch.Tensor
+
+    def __init__(
+        self,
+        features: torch.Tensor,
+        labels: torch.Tensor,
+        n_classes: int | None = None,
+        metric: str = "cosine",
+        *,
+        check_values: bool = False,
+    ) -> None:
+        super().__init__()
+        self.metric = check_choice(metric, "metric", ("cosine", "euclidean"))
+        self.check_values = check_values
+        check_features(features, "features", check_values=check_values)
+        if n_classes is not None:
+            n_classes = check_integer(n_classes, "n_classes", 1)
+        labels = check_targets(labels, "labels", len(features), n_classes=n_classes, check_values=check_values)
+        n_classes = int(labels.max()) + 1 if n_classes is None else n_classes
+        x = features.detach().to(torch.promote_types(features.dtype, torch.float32))
+        x = unit(x) if metric == "cosine" else x
+        counts = torch.bincount(labels, minlength=n_classes)
+        if bool((counts == 0).any()):
+            missing = int((counts == 0).nonzero()[0])
+            fail("labels", f"such that each of the {n_classes} classes occurs", f"none of class {missing}")
+        sums = torch.zeros(n_classes, x.shape[1], dtype=x.dtype, device=x.device).index_add(0, labels, x)
+        self.register_buffer("means", sums / counts[:, None])
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Scores of a batch; the largest is the nearest.
+
+        Args:
+            features: x, (B, D) floating point.
+
+        Returns:
+            (B, C), float32 (float64 for float64 features).
+
+        Raises:
+            ValueError: If the features are not as described, or not finite.
+        """
+        x = full_precision(features, self.means.shape[1], self.check_values)
+        means = self.means.to(x.dtype)
+        if self.metric == "cosine":
+            return unit(x) @ unit(means).T
+        # differences, not |x|^2 - 2 x.m + |m|^2: no digits are lost where features are long and close together
+        return -torch.cdist(x, means, compute_mode="donot_use_mm_for_euclid_dist").square()
+
+    def extra_repr(self) -> str:
+        """Show the metric when printed."""
+        return f"{self.means.shape[0]} classes, metric={self.metric!r}"

@@ -1,0 +1,57 @@
+"""tau-normalisation: the long weight vectors of head classes are shortened, nothing is trained."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ltnb._checks import check_number
+from ltnb.heads._classifier import freeze, full_precision, logits_of
+
+
+class TauNormalizedClassifier(nn.Module):
+    r"""Logits w_c . x / ||w_c||^tau without the bias; tau = 0 keeps the lengths, tau = 1 takes them away.
+
+    The papers choose tau on validation data, from 0 to 2 in steps of 0.1. A weight vector of zeros stays zero.
+
+    Args:
+        linear: The trained classifier (D to C); it is kept and frozen, not copied.
+        tau: Finite number of at least 0.
+        check_values: Look for NaN and infinity off the CPU too.
+
+    Attributes:
+        linear: The frozen classifier; its bias is not used.
+        tau: As given; may be changed afterwards.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Source: Kang et al. 2020 (Decoupling) Eq. 4.
+    """
+
+    def __init__(self, linear: nn.Linear, tau: float, *, check_values: bool = False) -> None:
+        super().__init__()
+        self.linear = freeze(linear)
+        self.tau = check_number(tau, "tau", 0.0)
+        self.check_values = check_values
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Logits of a batch.
+
+        Args:
+            features: x, (B, D) floating point.
+
+        Returns:
+            (B, C), float32 (float64 for float64 features).
+
+        Raises:
+            ValueError: If the features are not as described, or not finite.
+        """
+        x = full_precision(features, self.linear.in_features, self.check_values)
+        lengths = torch.linalg.vector_norm(self.linear.weight.to(x.dtype), dim=1)
+        factors = torch.where(lengths > 0, lengths, torch.ones_like(lengths)) ** -self.tau
+        return logits_of(self.linear, x, bias=False) * factors
+
+    def extra_repr(self) -> str:
+        """Show tau when printed."""
+        return f"tau={self.tau:g}"

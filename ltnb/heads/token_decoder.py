@@ -1,0 +1,97 @@
+"""IVLM's decoder: a few transformer blocks on all tokens of a frozen image tower."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ltnb._checks import check_integer, check_number, fail, reads_values
+
+
+class TokenDecoder(nn.Module):
+    r"""Transformer blocks on the tokens (B, T, D) that ``Backbone.encode_tokens`` gives; the classifier reads token 0.
+
+    Three blocks, four heads, hidden width of the perceptron 0.5 D (the paper's text calls this 0.5 a dropout ratio;
+    its Algorithm 1 and the released code have it as the mlp ratio, and no dropout). The tokens are those of the last
+    block before the final norm, class token included; positions are already in them.
+
+    Args:
+        dim: D, a multiple of `heads`.
+        depth: Number of blocks, at least 1.
+        heads: Attention heads.
+        mlp_ratio: Hidden width over D, positive.
+        seed: Of the weights (timm's own initialisation); the global generator is left as it was.
+        check_values: Look for NaN and infinity off the CPU too.
+
+    Attributes:
+        blocks: ``nn.Sequential`` of timm's ``Block`` with ``qkv_bias=True``.
+
+    Raises:
+        ValueError: If an argument is not as described.
+        ImportError: If timm is not installed.
+
+    Source: IVLM (Wang et al. 2023) section 4.3, Algorithm 1.
+    """
+
+    def __init__(
+        self,
+        dim: int,
+        depth: int = 3,
+        heads: int = 4,
+        mlp_ratio: float = 0.5,
+        *,
+        seed: int = 0,
+        check_values: bool = False,
+    ) -> None:
+        super().__init__()
+        self.dim = check_integer(dim, "dim", 1)
+        depth, heads = check_integer(depth, "depth", 1), check_integer(heads, "heads", 1)
+        mlp_ratio = check_number(mlp_ratio, "mlp_ratio", 0.0, ends="()")
+        if self.dim % heads:
+            fail("dim", f"a multiple of heads={heads}", repr(dim))
+        self.check_values = check_values
+        seed = check_integer(seed, "seed", 0)
+        block = _timm_block()
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self.blocks = nn.Sequential(*[block(self.dim, heads, mlp_ratio, qkv_bias=True) for _ in range(depth)])
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+        """Decode a batch of token sequences.
+
+        Args:
+            tokens: (B, T, D) floating point, class token first.
+
+        Returns:
+            (B, T, D), float32 (float64 for float64 tokens); under autocast the blocks compute in its type.
+
+        Raises:
+            ValueError: If the tokens are not a finite, non-empty floating-point tensor of this shape.
+        """
+        if not isinstance(tokens, torch.Tensor) or not tokens.is_floating_point():
+            fail("tokens", "a floating-point tensor", tokens)
+        if tokens.ndim != 3 or tokens.numel() == 0 or tokens.shape[2] != self.dim:
+            fail("tokens", f"of shape (B, T, {self.dim}) and not empty", tokens)
+        if reads_values(tokens, self.check_values) and not bool(torch.isfinite(tokens).all()):
+            wrong = ~torch.isfinite(tokens).flatten(1).all(dim=1)
+            fail("tokens", "finite", f"NaN or infinity in row {int(wrong.nonzero()[0])}")
+        x = tokens.to(torch.promote_types(tokens.dtype, torch.float32))
+        parameters = dict(self.blocks.named_parameters())
+        if all(parameter.dtype == x.dtype for parameter in parameters.values()):
+            decoded: torch.Tensor = self.blocks(x)
+        else:  # weights in another precision than the tokens, half most likely
+            cast = {name: parameter.to(x.dtype) for name, parameter in parameters.items()}
+            decoded = torch.func.functional_call(self.blocks, cast, (x,))
+        return decoded.to(x.dtype)
+
+
+def _timm_block() -> type[nn.Module]:
+    """Timm's transformer block."""
+    from ltnb.clip.torchvision_ops import prepare_torchvision
+
+    prepare_torchvision()
+    try:
+        from timm.models.vision_transformer import Block
+    except ImportError as error:
+        raise ImportError('TokenDecoder needs timm: pip install "ltnb[notebooks]"') from error
+    return Block

@@ -1,0 +1,67 @@
+"""Re-weighting by the effective number of samples: the n-th image of a class brings less than the first."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import torch
+from torch import nn
+
+from ltnb._checks import check_number
+from ltnb.losses.classification import check_logits, counts_buffer, cross_entropies, weighted_mean
+
+
+class EffectiveNumberLoss(nn.Module):
+    r"""Cross-entropy weighted by one over the effective number E_c = (1 - beta^{n_c}) / (1 - beta).
+
+        w_c = (1 / E_c) * C / sum_k (1 / E_k),        L = sum_i w_{y_i} l_i / sum_i w_{y_i}
+
+    beta = 0 weighs all classes alike (cross-entropy); beta towards 1 goes to inverse frequency.
+
+    Args:
+        class_counts: n_c, training images of each class, shape (C,), at least 1 each.
+        beta: In [0, 1).
+        check_values: Look at values (NaN, label range) off the CPU too.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Source: Cui et al. 2019, *Class-Balanced Loss Based on Effective Number of Samples*, Eq. 2 and 11; LDAM's deferred
+    re-weighting uses the same weights.
+    """
+
+    class_counts: torch.Tensor
+
+    def __init__(self, class_counts: Any, beta: float = 0.9999, *, check_values: bool = False) -> None:
+        super().__init__()
+        self.register_buffer("class_counts", counts_buffer(class_counts))
+        self.beta = check_number(beta, "beta", 0.0, 1.0, ends="[)")
+        self.check_values = check_values
+
+    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Loss of one batch.
+
+        Args:
+            logits: z, (B, C) floating point.
+            targets: y, (B,) integers in 0..C-1.
+
+        Returns:
+            Scalar, float32 (float64 for float64 logits).
+
+        Raises:
+            ValueError: If a shape, dtype or value is not as described.
+        """
+        z, y = check_logits(logits, targets, len(self.class_counts), self.check_values)
+        weights = self._weights().to(z.dtype)
+        return weighted_mean(cross_entropies(z, y), weights[y])
+
+    def _weights(self) -> torch.Tensor:
+        """(C,), mean 1, in float64: 1 - beta^n from expm1, exact where beta is close to 1."""
+        log_beta = math.log(self.beta) if self.beta > 0 else -math.inf
+        effective = -torch.expm1(self.class_counts.double() * log_beta) / (1 - self.beta)
+        return effective.reciprocal() / effective.reciprocal().mean()
+
+    def extra_repr(self) -> str:
+        """Show beta when printed."""
+        return f"{len(self.class_counts)} classes, beta={self.beta:g}"

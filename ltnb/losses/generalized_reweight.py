@@ -1,0 +1,61 @@
+"""Generalised re-weighting (GRW): inverse frequency to a power, the loss under which DisAlign and MARC are trained."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import nn
+
+from ltnb._checks import check_number
+from ltnb.losses.classification import check_logits, counts_buffer, cross_entropies, log_prior, weighted_mean
+
+
+class GeneralizedReweightLoss(nn.Module):
+    r"""Cross-entropy weighted by a power of the inverse class frequency.
+
+        w_c = (1/pi_c)^rho * C / sum_k (1/pi_k)^rho,    pi_c = n_c / N,    L = sum_i w_{y_i} l_i / sum_i w_{y_i}
+
+    rho = 0 is cross-entropy, rho = 1 is `ClassBalancedLoss` (``normalize="weights"``).
+
+    Args:
+        class_counts: n_c, training images of each class, shape (C,), at least 1 each.
+        exponent: rho, at least 0.
+        check_values: Look at values (NaN, label range) off the CPU too.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Source: DisAlign (Zhang et al. 2021) section 3.4, "generalized re-weight"; exponent 1.2 is that of the code released
+    with IVLM.
+    """
+
+    class_counts: torch.Tensor
+
+    def __init__(self, class_counts: Any, exponent: float = 1.2, *, check_values: bool = False) -> None:
+        super().__init__()
+        self.register_buffer("class_counts", counts_buffer(class_counts))
+        self.exponent = check_number(exponent, "exponent", 0.0)
+        self.check_values = check_values
+
+    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Loss of one batch.
+
+        Args:
+            logits: z, (B, C) floating point.
+            targets: y, (B,) integers in 0..C-1.
+
+        Returns:
+            Scalar, float32 (float64 for float64 logits).
+
+        Raises:
+            ValueError: If a shape, dtype or value is not as described.
+        """
+        z, y = check_logits(logits, targets, len(self.class_counts), self.check_values)
+        # a softmax of -rho log pi: the power of a tiny frequency cannot overflow
+        weights = len(self.class_counts) * (-self.exponent * log_prior(self.class_counts, z)).softmax(dim=0)
+        return weighted_mean(cross_entropies(z, y), weights[y])
+
+    def extra_repr(self) -> str:
+        """Show the exponent when printed."""
+        return f"{len(self.class_counts)} classes, exponent={self.exponent:g}"
