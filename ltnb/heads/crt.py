@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import torch
 from torch import nn
 
 from ltnb._checks import check_integer, fail
+from ltnb.heads._classifier import uniform_linear
 
 
 def reinitialized(linear: nn.Linear, seed: int = 0) -> nn.Linear:
@@ -29,8 +29,5 @@ def reinitialized(linear: nn.Linear, seed: int = 0) -> nn.Linear:
     """
     if not isinstance(linear, nn.Linear):
         fail("linear", "an nn.Linear", type(linear).__name__)
-    generator = torch.Generator().manual_seed(check_integer(seed, "seed", 0))
-    fresh = nn.utils.skip_init(nn.Linear, linear.in_features, linear.out_features, bias=linear.bias is not None)
-    for parameter in fresh.parameters():
-        nn.init.uniform_(parameter, -(linear.in_features**-0.5), linear.in_features**-0.5, generator=generator)
-    return fresh.to(device=linear.weight.device, dtype=linear.weight.dtype)
+    seed, bias = check_integer(seed, "seed", 0), linear.bias is not None
+    return uniform_linear(linear.in_features, linear.out_features, linear.weight, seed, bias=bias)

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from ltnb._checks import check_choice, check_integer
-from ltnb.heads._classifier import freeze, full_precision, logits_of
+from ltnb.heads._classifier import ClassifierAdjuster, logits_of, uniform_linear
 
 
-class DisAlign(nn.Module):
+class DisAlign(ClassifierAdjuster):
     r"""Adaptive calibration of z = W x + b (frozen) with a confidence s(x) = sigmoid(v . x + v_0) in (0, 1).
 
         "paper":     s (a z + b') + (1 - s) z
@@ -39,32 +39,14 @@ class DisAlign(nn.Module):
     """
 
     def __init__(self, linear: nn.Linear, form: str = "paper", *, seed: int = 0, check_values: bool = False) -> None:
-        super().__init__()
-        self.linear = freeze(linear)
+        super().__init__(linear, check_values=check_values)
         self.form = check_choice(form, "form", ("paper", "released"))
-        self.check_values = check_values
-        weight = self.linear.weight
-        self.scale = nn.Parameter(torch.ones_like(weight[:, 0]))
-        self.bias = nn.Parameter(torch.zeros_like(weight[:, 0]))
-        confidence = nn.utils.skip_init(nn.Linear, self.linear.in_features, 1)
-        generator = torch.Generator().manual_seed(check_integer(seed, "seed", 0))
-        for parameter in confidence.parameters():
-            nn.init.uniform_(parameter, -(weight.shape[1] ** -0.5), weight.shape[1] ** -0.5, generator=generator)
-        self.confidence = confidence.to(device=weight.device, dtype=weight.dtype)
+        self.scale, self.bias = self.per_class(1.0), self.per_class(0.0)
+        seed = check_integer(seed, "seed", 0)
+        self.confidence = uniform_linear(self.linear.in_features, 1, self.linear.weight, seed)
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits of a batch.
-
-        Args:
-            features: x, (B, D) floating point.
-
-        Returns:
-            (B, C), float32 (float64 for float64 features).
-
-        Raises:
-            ValueError: If the features are not as described, or not finite.
-        """
-        x = full_precision(features, self.linear.in_features, self.check_values)
+    def adjust(self, x: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         z, s = logits_of(self.linear, x), logits_of(self.confidence, x).sigmoid()
         a, b = self.scale.to(x.dtype), self.bias.to(x.dtype)
         if self.form == "paper":

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ltnb.heads._classifier import freeze, full_precision, logits_of
+from ltnb.heads._classifier import ClassifierAdjuster, logits_of
 
 
-class LearnableWeightScaling(nn.Module):
+class LearnableWeightScaling(ClassifierAdjuster):
     r"""Logits s_c (w_c . x + b_c) with a frozen classifier (W, b) and learned factors s, 1 at first.
 
     Args:
@@ -27,22 +27,9 @@ class LearnableWeightScaling(nn.Module):
     """
 
     def __init__(self, linear: nn.Linear, *, check_values: bool = False) -> None:
-        super().__init__()
-        self.linear = freeze(linear)
-        self.scales = nn.Parameter(torch.ones_like(self.linear.weight[:, 0]))
-        self.check_values = check_values
+        super().__init__(linear, check_values=check_values)
+        self.scales = self.per_class(1.0)
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits of a batch.
-
-        Args:
-            features: x, (B, D) floating point.
-
-        Returns:
-            (B, C), float32 (float64 for float64 features).
-
-        Raises:
-            ValueError: If the features are not as described, or not finite.
-        """
-        x = full_precision(features, self.linear.in_features, self.check_values)
+    def adjust(self, x: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         return self.scales.to(x.dtype) * logits_of(self.linear, x)

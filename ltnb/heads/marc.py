@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ltnb.heads._classifier import freeze, full_precision, logits_of
+from ltnb.heads._classifier import ClassifierAdjuster, logits_of
 
 
-class MARC(nn.Module):
+class MARC(ClassifierAdjuster):
     r"""Margin calibration: logits omega_c z_c + beta_c ||w_c||, with z = W x + b frozen.
 
     The margin of x to class c is d_c = z_c / ||w_c||; the calibrated one is omega_c d_c + beta_c, times ||w_c||. It
@@ -31,24 +31,11 @@ class MARC(nn.Module):
     """
 
     def __init__(self, linear: nn.Linear, *, check_values: bool = False) -> None:
-        super().__init__()
-        self.linear = freeze(linear)
-        self.omega = nn.Parameter(torch.ones_like(self.linear.weight[:, 0]))
-        self.beta = nn.Parameter(torch.zeros_like(self.linear.weight[:, 0]))
-        self.check_values = check_values
+        super().__init__(linear, check_values=check_values)
+        self.omega = self.per_class(1.0)
+        self.beta = self.per_class(0.0)
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits of a batch.
-
-        Args:
-            features: x, (B, D) floating point.
-
-        Returns:
-            (B, C), float32 (float64 for float64 features).
-
-        Raises:
-            ValueError: If the features are not as described, or not finite.
-        """
-        x = full_precision(features, self.linear.in_features, self.check_values)
+    def adjust(self, x: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         lengths = torch.linalg.vector_norm(self.linear.weight.to(x.dtype), dim=1)
         return self.omega.to(x.dtype) * logits_of(self.linear, x) + self.beta.to(x.dtype) * lengths

@@ -6,10 +6,10 @@ import torch
 from torch import nn
 
 from ltnb._checks import check_number
-from ltnb.heads._classifier import freeze, full_precision, logits_of
+from ltnb.heads._classifier import ClassifierAdjuster, logits_of
 
 
-class TauNormalizedClassifier(nn.Module):
+class TauNormalizedClassifier(ClassifierAdjuster):
     r"""Logits w_c . x / ||w_c||^tau without the bias; tau = 0 keeps the lengths, tau = 1 takes them away.
 
     The papers choose tau on validation data, from 0 to 2 in steps of 0.1. A weight vector of zeros stays zero.
@@ -30,24 +30,11 @@ class TauNormalizedClassifier(nn.Module):
     """
 
     def __init__(self, linear: nn.Linear, tau: float, *, check_values: bool = False) -> None:
-        super().__init__()
-        self.linear = freeze(linear)
+        super().__init__(linear, check_values=check_values)
         self.tau = check_number(tau, "tau", 0.0)
-        self.check_values = check_values
 
-    def forward(self, features: torch.Tensor) -> torch.Tensor:
-        """Logits of a batch.
-
-        Args:
-            features: x, (B, D) floating point.
-
-        Returns:
-            (B, C), float32 (float64 for float64 features).
-
-        Raises:
-            ValueError: If the features are not as described, or not finite.
-        """
-        x = full_precision(features, self.linear.in_features, self.check_values)
+    def adjust(self, x: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         lengths = torch.linalg.vector_norm(self.linear.weight.to(x.dtype), dim=1)
         factors = torch.where(lengths > 0, lengths, torch.ones_like(lengths)) ** -self.tau
         return logits_of(self.linear, x, bias=False) * factors

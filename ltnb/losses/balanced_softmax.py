@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
 
-from ltnb.losses.classification import check_logits, counts_buffer, cross_entropies, log_prior
+from ltnb.losses.classification import ClassificationLoss, cross_entropies, log_prior
 
 
-class BalancedSoftmaxLoss(nn.Module):
+class BalancedSoftmaxLoss(ClassificationLoss):
     r"""L = mean_i -log ( n_{y_i} exp(z_{i,y_i}) / sum_k n_k exp(z_{i,k}) ); at test time the plain logits are used.
 
     Adding log n_c or log(n_c / N) is the same. It is `LogitAdjustedLoss` with tau = 1.
@@ -25,27 +24,11 @@ class BalancedSoftmaxLoss(nn.Module):
     Source: Ren et al. 2020, *Balanced Meta-Softmax*, Eq. 4; IVLM Eq. 8 with delta_j = log n_j.
     """
 
-    class_counts: torch.Tensor
-
     def __init__(self, class_counts: Any, *, check_values: bool = False) -> None:
-        super().__init__()
-        self.register_buffer("class_counts", counts_buffer(class_counts))
-        self.check_values = check_values
+        super().__init__(class_counts, check_values=check_values)
 
-    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Loss of one batch.
-
-        Args:
-            logits: z, (B, C) floating point.
-            targets: y, (B,) integers in 0..C-1.
-
-        Returns:
-            Scalar, float32 (float64 for float64 logits).
-
-        Raises:
-            ValueError: If a shape, dtype or value is not as described.
-        """
-        z, y = check_logits(logits, targets, len(self.class_counts), self.check_values)
+    def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         return cross_entropies(z + log_prior(self.class_counts, z), y).mean()
 
     def extra_repr(self) -> str:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
 
 from ltnb._checks import check_choice
-from ltnb.losses.classification import check_logits, counts_buffer, cross_entropies, weighted_mean
+from ltnb.losses.classification import ClassificationLoss, cross_entropies, weighted_mean
 
 
-class ClassBalancedLoss(nn.Module):
+class ClassBalancedLoss(ClassificationLoss):
     r"""Cross-entropy weighted by w_c = N / (C n_c), so that sum_c n_c w_c = N.
 
         "weights":  L = sum_i w_{y_i} l_i / sum_i w_{y_i}     the released code
@@ -31,28 +30,12 @@ class ClassBalancedLoss(nn.Module):
     Source: IVLM (Wang et al. 2023) Eq. 8 and Appendix C, "CBW".
     """
 
-    class_counts: torch.Tensor
-
     def __init__(self, class_counts: Any, normalize: str = "weights", *, check_values: bool = False) -> None:
-        super().__init__()
-        self.register_buffer("class_counts", counts_buffer(class_counts))
+        super().__init__(class_counts, check_values=check_values)
         self.normalize = check_choice(normalize, "normalize", ("weights", "batch"))
-        self.check_values = check_values
 
-    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Loss of one batch.
-
-        Args:
-            logits: z, (B, C) floating point.
-            targets: y, (B,) integers in 0..C-1.
-
-        Returns:
-            Scalar, float32 (float64 for float64 logits).
-
-        Raises:
-            ValueError: If a shape, dtype or value is not as described.
-        """
-        z, y = check_logits(logits, targets, len(self.class_counts), self.check_values)
+    def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         counts = self.class_counts.to(z.dtype)
         weights = (counts.sum() / (len(counts) * counts))[y]
         losses = cross_entropies(z, y)

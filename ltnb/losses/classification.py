@@ -1,40 +1,57 @@
-"""What the classification losses share: logits in full precision, class counts as a buffer, weighted means."""
+"""What the classification losses share: one call, full precision, class counts as a buffer, weighted means."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import torch
+from torch import nn
 
 from ltnb._checks import check_counts, check_features, check_targets
 
 
-def counts_buffer(class_counts: Any) -> torch.Tensor:
-    """Class counts as an int64 tensor (C,), to be registered as a buffer: integers stay exact in ``.half()``.
-
-    Raises:
-        ValueError: If they are not whole numbers of at least 1, one a class.
-    """
-    return torch.from_numpy(check_counts(class_counts).copy())
-
-
-def check_logits(
-    logits: torch.Tensor, targets: torch.Tensor, n_classes: int | None, check_values: bool
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """Checked logits (B, C), float32 or float64, and targets (B,) int64.
+class ClassificationLoss(nn.Module):
+    """``loss(logits, targets)``: input checked, computed in full precision; a loss adds its equation in ``compute``.
 
     Args:
-        logits: As given to a loss.
-        targets: As given to a loss.
-        n_classes: C where the loss knows it, None where the logits say it.
-        check_values: Look at values off the CPU too.
+        class_counts: n_c, training images of each class, shape (C,), at least 1 each; None for a loss without a prior.
+        check_values: Look at values (NaN, label range) off the CPU too.
 
-    Raises:
-        ValueError: If a shape, dtype or value is not as described.
+    Attributes:
+        class_counts: Buffer (C,) int64, which ``.half()`` leaves exact; absent without a prior.
     """
-    check_features(logits, "logits", width=n_classes, check_values=check_values)
-    targets = check_targets(targets, "targets", len(logits), n_classes=logits.shape[1], check_values=check_values)
-    return logits.to(torch.promote_types(logits.dtype, torch.float32)), targets
+
+    class_counts: torch.Tensor
+
+    def __init__(self, class_counts: Any = None, *, check_values: bool = False) -> None:
+        super().__init__()
+        self.check_values = check_values
+        self.n_classes: int | None = None
+        if class_counts is not None:
+            self.register_buffer("class_counts", torch.from_numpy(check_counts(class_counts).copy()))
+            self.n_classes = len(self.class_counts)
+
+    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        """Loss of one batch.
+
+        Args:
+            logits: z, (B, C) floating point.
+            targets: y, (B,) integers in 0..C-1.
+
+        Returns:
+            Scalar, float32 (float64 for float64 logits).
+
+        Raises:
+            ValueError: If a shape, dtype or value is not as described.
+        """
+        look = self.check_values
+        check_features(logits, "logits", width=self.n_classes, check_values=look)
+        targets = check_targets(targets, "targets", len(logits), n_classes=logits.shape[1], check_values=look)
+        return self.compute(logits.to(torch.promote_types(logits.dtype, torch.float32)), targets)
+
+    def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """The loss of checked logits z (B, C), float32 or float64, and targets y (B,) int64."""
+        raise NotImplementedError
 
 
 def log_prior(class_counts: torch.Tensor, like: torch.Tensor) -> torch.Tensor:

@@ -6,13 +6,12 @@ import math
 from typing import Any
 
 import torch
-from torch import nn
 
 from ltnb._checks import check_number
-from ltnb.losses.classification import check_logits, counts_buffer, cross_entropies, weighted_mean
+from ltnb.losses.classification import ClassificationLoss, cross_entropies, weighted_mean
 
 
-class EffectiveNumberLoss(nn.Module):
+class EffectiveNumberLoss(ClassificationLoss):
     r"""Cross-entropy weighted by one over the effective number E_c = (1 - beta^{n_c}) / (1 - beta).
 
         w_c = (1 / E_c) * C / sum_k (1 / E_k),        L = sum_i w_{y_i} l_i / sum_i w_{y_i}
@@ -31,28 +30,12 @@ class EffectiveNumberLoss(nn.Module):
     re-weighting uses the same weights.
     """
 
-    class_counts: torch.Tensor
-
     def __init__(self, class_counts: Any, beta: float = 0.9999, *, check_values: bool = False) -> None:
-        super().__init__()
-        self.register_buffer("class_counts", counts_buffer(class_counts))
+        super().__init__(class_counts, check_values=check_values)
         self.beta = check_number(beta, "beta", 0.0, 1.0, ends="[)")
-        self.check_values = check_values
 
-    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Loss of one batch.
-
-        Args:
-            logits: z, (B, C) floating point.
-            targets: y, (B,) integers in 0..C-1.
-
-        Returns:
-            Scalar, float32 (float64 for float64 logits).
-
-        Raises:
-            ValueError: If a shape, dtype or value is not as described.
-        """
-        z, y = check_logits(logits, targets, len(self.class_counts), self.check_values)
+    def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         weights = self._weights().to(z.dtype)
         return weighted_mean(cross_entropies(z, y), weights[y])
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import torch
-from torch import nn
 
 from ltnb._checks import check_number
-from ltnb.losses.classification import check_logits, cross_entropies
+from ltnb.losses.classification import ClassificationLoss, cross_entropies
 
 
-class FocalLoss(nn.Module):
+class FocalLoss(ClassificationLoss):
     r"""L = mean_i (1 - p_i)^gamma (-log p_i), with p_i = softmax(z_i)_{y_i}.
 
     gamma = 0 is cross-entropy. log p comes from a log-softmax and 1 - p from expm1, so that neither 0 * log 0 nor a
@@ -26,24 +25,11 @@ class FocalLoss(nn.Module):
     """
 
     def __init__(self, gamma: float = 2.0, *, check_values: bool = False) -> None:
-        super().__init__()
+        super().__init__(check_values=check_values)
         self.gamma = check_number(gamma, "gamma", 0.0)
-        self.check_values = check_values
 
-    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Loss of one batch.
-
-        Args:
-            logits: z, (B, C) floating point.
-            targets: y, (B,) integers in 0..C-1.
-
-        Returns:
-            Scalar, float32 (float64 for float64 logits).
-
-        Raises:
-            ValueError: If a shape, dtype or value is not as described.
-        """
-        z, y = check_logits(logits, targets, None, self.check_values)
+    def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         losses = cross_entropies(z, y)
         # never exactly 0, where the gradient of a power below 1 would be infinite
         missed = (-torch.expm1(-losses)).clamp_min(torch.finfo(z.dtype).tiny)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
 
 from ltnb._checks import check_number
-from ltnb.losses.classification import check_logits, counts_buffer, cross_entropies, log_prior, weighted_mean
+from ltnb.losses.classification import ClassificationLoss, cross_entropies, log_prior, weighted_mean
 
 
-class GeneralizedReweightLoss(nn.Module):
+class GeneralizedReweightLoss(ClassificationLoss):
     r"""Cross-entropy weighted by a power of the inverse class frequency.
 
         w_c = (1/pi_c)^rho * C / sum_k (1/pi_k)^rho,    pi_c = n_c / N,    L = sum_i w_{y_i} l_i / sum_i w_{y_i}
@@ -30,28 +29,12 @@ class GeneralizedReweightLoss(nn.Module):
     with IVLM.
     """
 
-    class_counts: torch.Tensor
-
     def __init__(self, class_counts: Any, exponent: float = 1.2, *, check_values: bool = False) -> None:
-        super().__init__()
-        self.register_buffer("class_counts", counts_buffer(class_counts))
+        super().__init__(class_counts, check_values=check_values)
         self.exponent = check_number(exponent, "exponent", 0.0)
-        self.check_values = check_values
 
-    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Loss of one batch.
-
-        Args:
-            logits: z, (B, C) floating point.
-            targets: y, (B,) integers in 0..C-1.
-
-        Returns:
-            Scalar, float32 (float64 for float64 logits).
-
-        Raises:
-            ValueError: If a shape, dtype or value is not as described.
-        """
-        z, y = check_logits(logits, targets, len(self.class_counts), self.check_values)
+    def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         # a softmax of -rho log pi: the power of a tiny frequency cannot overflow
         weights = len(self.class_counts) * (-self.exponent * log_prior(self.class_counts, z)).softmax(dim=0)
         return weighted_mean(cross_entropies(z, y), weights[y])

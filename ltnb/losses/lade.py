@@ -6,13 +6,12 @@ import math
 from typing import Any
 
 import torch
-from torch import nn
 
 from ltnb._checks import check_choice, check_number
-from ltnb.losses.classification import check_logits, counts_buffer, cross_entropies, log_prior, true_class
+from ltnb.losses.classification import ClassificationLoss, cross_entropies, log_prior, true_class
 
 
-class LADELoss(nn.Module):
+class LADELoss(ClassificationLoss):
     r"""Balanced Softmax plus alpha times a regularised Donsker-Varadhan estimator for every class.
 
         L = L_balanced_softmax + alpha sum_c pi_c ( - mean_{i: y_i = c} f_{i,c} + g_c + lambda g_c^2 )
@@ -36,8 +35,6 @@ class LADELoss(nn.Module):
     of each sample); IVLM Table 1-3, alpha = lambda = 0.1 for all data sets (the original: 0.1 and 0.5 or less).
     """
 
-    class_counts: torch.Tensor
-
     def __init__(
         self,
         class_counts: Any,
@@ -47,27 +44,13 @@ class LADELoss(nn.Module):
         *,
         check_values: bool = False,
     ) -> None:
-        super().__init__()
-        self.register_buffer("class_counts", counts_buffer(class_counts))
+        super().__init__(class_counts, check_values=check_values)
         self.estimator_weight = check_number(estimator_weight, "estimator_weight", 0.0)
         self.remine_lambda = check_number(remine_lambda, "remine_lambda", 0.0)
         self.variant = check_choice(variant, "variant", ("original", "ivlm"))
-        self.check_values = check_values
 
-    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Loss of one batch.
-
-        Args:
-            logits: z, (B, C) floating point.
-            targets: y, (B,) integers in 0..C-1.
-
-        Returns:
-            Scalar, float32 (float64 for float64 logits).
-
-        Raises:
-            ValueError: If a shape, dtype or value is not as described.
-        """
-        z, y = check_logits(logits, targets, len(self.class_counts), self.check_values)
+    def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         prior = log_prior(self.class_counts, z)
         f = z if self.variant == "original" else z + prior
         return cross_entropies(z + prior, y).mean() + self.estimator_weight * self._estimator(f, y, prior)

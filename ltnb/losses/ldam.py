@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
 
 from ltnb._checks import check_number
-from ltnb.losses.classification import check_logits, counts_buffer, cross_entropies
+from ltnb.losses.classification import ClassificationLoss, cross_entropies
 
 
-class LDAMLoss(nn.Module):
+class LDAMLoss(ClassificationLoss):
     r"""Cross-entropy of s (z - m_y e_y): the margin comes off the true class's logit, then everything is scaled.
 
         m_c = max_margin * n_c^(-1/4) / max_k n_k^(-1/4),      L = mean_i -log softmax(s (z_i - m_{y_i} e_{y_i}))_{y_i}
@@ -31,31 +30,15 @@ class LDAMLoss(nn.Module):
     Source: Cao et al. 2019, *Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss*, Eq. 10-13.
     """
 
-    class_counts: torch.Tensor
-
     def __init__(
         self, class_counts: Any, max_margin: float = 0.5, scale: float = 30.0, *, check_values: bool = False
     ) -> None:
-        super().__init__()
-        self.register_buffer("class_counts", counts_buffer(class_counts))
+        super().__init__(class_counts, check_values=check_values)
         self.max_margin = check_number(max_margin, "max_margin", 0.0)
         self.scale = check_number(scale, "scale", 0.0, ends="()")
-        self.check_values = check_values
 
-    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Loss of one batch.
-
-        Args:
-            logits: z, (B, C) floating point: cosines for the original form.
-            targets: y, (B,) integers in 0..C-1.
-
-        Returns:
-            Scalar, float32 (float64 for float64 logits).
-
-        Raises:
-            ValueError: If a shape, dtype or value is not as described.
-        """
-        z, y = check_logits(logits, targets, len(self.class_counts), self.check_values)
+    def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         rarity = self.class_counts.to(z.dtype) ** -0.25
         margins = self.max_margin * rarity / rarity.max()
         return cross_entropies(self.scale * z.scatter_add(1, y[:, None], -margins[y][:, None]), y).mean()

@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
 
-from ltnb._checks import check_features, check_number
-from ltnb.losses.classification import check_logits, counts_buffer, cross_entropies, log_prior
+from ltnb._checks import check_counts, check_features, check_number
+from ltnb.losses.classification import ClassificationLoss, cross_entropies, log_prior
 
 
-class LogitAdjustedLoss(nn.Module):
+class LogitAdjustedLoss(ClassificationLoss):
     r"""L = mean_i -log softmax(z_i + tau log pi)_{y_i}, with pi_c = n_c / N; at test time the plain logits are used.
 
     tau = 0 is cross-entropy, tau = 1 is `BalancedSoftmaxLoss`.
@@ -27,28 +26,12 @@ class LogitAdjustedLoss(nn.Module):
     Source: Menon et al. 2021, *Long-Tail Learning via Logit Adjustment*, Eq. 10; HLC's LA loss.
     """
 
-    class_counts: torch.Tensor
-
     def __init__(self, class_counts: Any, tau: float = 1.0, *, check_values: bool = False) -> None:
-        super().__init__()
-        self.register_buffer("class_counts", counts_buffer(class_counts))
+        super().__init__(class_counts, check_values=check_values)
         self.tau = check_number(tau, "tau", 0.0)
-        self.check_values = check_values
 
-    def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        """Loss of one batch.
-
-        Args:
-            logits: z, (B, C) floating point.
-            targets: y, (B,) integers in 0..C-1.
-
-        Returns:
-            Scalar, float32 (float64 for float64 logits).
-
-        Raises:
-            ValueError: If a shape, dtype or value is not as described.
-        """
-        z, y = check_logits(logits, targets, len(self.class_counts), self.check_values)
+    def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
+        """See the equation above."""
         return cross_entropies(z + self.tau * log_prior(self.class_counts, z), y).mean()
 
     def extra_repr(self) -> str:
@@ -75,7 +58,7 @@ def logit_adjust(
 
     Source: Menon et al. 2021 Eq. 9; HLC Eq. 4.
     """
-    counts = counts_buffer(class_counts)
+    counts = torch.from_numpy(check_counts(class_counts))
     tau = check_number(tau, "tau", 0.0)
     check_features(logits, "logits", width=len(counts), check_values=check_values)
     z = logits.to(torch.promote_types(logits.dtype, torch.float32))
