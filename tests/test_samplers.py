@@ -1,4 +1,4 @@
-"""The contract of every sampler in ``registries.py``, and the samplers on class counts of real data sets."""
+"""The contract of every sampler in ``registries.py``; class counts of real data sets are in test_real_counts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import pytest
 import torch
 from contract import oracles
 from contract.cases import SamplerCase
-from real_splits import real_counts
 from registries import SAMPLERS
 from torch.utils.data import DataLoader
 
@@ -133,22 +132,6 @@ def test_mix_runs_from_instance_to_class():
 def test_equal_counts_make_all_strategies_equal():
     for strategy in STRATEGIES:
         np.testing.assert_allclose(sampling_probabilities([7] * 4, strategy, 0.3), 0.25, rtol=1e-15)
-
-
-@pytest.mark.parametrize("name", ["ImageNet_LT", "Places_LT"])
-@strategies
-def test_a_million_draws_on_real_counts(shared_data, name: str, strategy: str):
-    counts = real_counts(shared_data, name)
-    labels = np.repeat(np.arange(len(counts)), counts)
-    sampler = BalancedSampler(labels, strategy, num_samples=1_000_000, seed=1, epochs=3)
-    sampler.set_epoch(1)
-    histogram = np.bincount(labels[sampler.draw()], minlength=len(counts))
-    p = np.array(oracles.sampling_probabilities(counts, strategy, 0.5))
-    sigma = (histogram - 1e6 * p) / np.sqrt(1e6 * p * (1 - p))
-    # one of 1,365 classes beyond four sigma has a chance of 8 %; the seed is fixed and none is
-    assert np.abs(sigma).max() < 4
-    if strategy != "instance":
-        assert 0.85 < np.square(sigma).mean() < 1.15
 
 
 @strategies

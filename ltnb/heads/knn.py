@@ -7,7 +7,7 @@ from torch import nn
 
 from ltnb._checks import check_choice, check_features, check_integer, check_targets, fail
 from ltnb.heads._classifier import full_precision
-from ltnb.losses.cosine import unit
+from ltnb.losses.cosine import cosine_logits, unit
 
 
 class KNNHead(nn.Module):
@@ -84,7 +84,7 @@ class KNNHead(nn.Module):
     def _shares(self, x: torch.Tensor) -> torch.Tensor:
         bank = self.bank.to(x.dtype)
         if self.metric == "cosine":
-            distance = -(unit(x) @ bank.T)
+            distance = -cosine_logits(x, bank, 1.0)
         else:
             distance = torch.cdist(x, bank, compute_mode="donot_use_mm_for_euclid_dist")
         nearest = distance.sort(dim=1, stable=True).indices[:, : self.k]

@@ -7,7 +7,7 @@ from torch import nn
 
 from ltnb._checks import check_choice, check_features, check_integer, check_targets, fail
 from ltnb.heads._classifier import full_precision
-from ltnb.losses.cosine import unit
+from ltnb.losses.cosine import cosine_logits, unit
 
 
 class NearestClassMean(nn.Module):
@@ -75,7 +75,7 @@ class NearestClassMean(nn.Module):
         x = full_precision(features, self.means.shape[1], self.check_values)
         means = self.means.to(x.dtype)
         if self.metric == "cosine":
-            return unit(x) @ unit(means).T
+            return cosine_logits(x, means, 1.0)
         # differences, not |x|^2 - 2 x.m + |m|^2: no digits are lost where features are long and close together
         return -torch.cdist(x, means, compute_mode="donot_use_mm_for_euclid_dist").square()
 

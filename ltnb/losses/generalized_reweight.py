@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from ltnb._checks import check_number
-from ltnb.losses.classification import ClassificationLoss, cross_entropies, log_prior, weighted_mean
+from ltnb.losses.classification import ClassificationLoss, cross_entropies, log_prior
 
 
 class GeneralizedReweightLoss(ClassificationLoss):
@@ -35,9 +35,9 @@ class GeneralizedReweightLoss(ClassificationLoss):
 
     def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """See the equation above."""
-        # a softmax of -rho log pi: the power of a tiny frequency cannot overflow
-        weights = len(self.class_counts) * (-self.exponent * log_prior(self.class_counts, z)).softmax(dim=0)
-        return weighted_mean(cross_entropies(z, y), weights[y])
+        # w_i / sum_j w_j is a softmax of -rho log pi over the batch: no power of a frequency over- or underflows
+        shares = (-self.exponent * log_prior(self.class_counts, z)[y]).softmax(dim=0)
+        return (shares * cross_entropies(z, y)).sum()
 
     def extra_repr(self) -> str:
         """Show the exponent when printed."""

@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import numpy as np
+import torch
+from torch import nn
 
-from contract.bad_input import bad_counts, bad_values
+from contract.bad_input import bad_counts, bad_features, bad_targets, bad_values
 from contract.cases import BadInput, FunctionCase
 from ltnb.data.longtail import exponential_counts, pareto_counts, shot_groups
+from ltnb.heads import KNNHead, reinitialized
+from ltnb.losses import logit_adjust, pc_softmax
 from ltnb.metrics import evaluate
 from ltnb.samplers import BalancedSampler, sampling_probabilities
 
 COUNTS = np.array([150, 60, 10])
 LABELS = np.array([0, 0, 1, 2, 1])
 SCORES = np.arange(15.0).reshape(5, 3)
+LOGITS = torch.from_numpy(SCORES)
+BANK = {"features": LOGITS, "labels": torch.from_numpy(LABELS), "k": 2, "metric": "cosine", "n_classes": 3, "chunk": 4}
 
 
 def _array_with(array: np.ndarray, value: float) -> np.ndarray:
@@ -113,5 +119,48 @@ FUNCTIONS = [
             BadInput("predictions", "complex", lambda s: s.astype(complex)),
             BadInput("predictions", "three-dimensional", lambda s: s[None]),
         ),
+    ),
+    *(
+        FunctionCase(
+            function.__name__,
+            function,
+            {"logits": LOGITS, "class_counts": COUNTS} | ({"tau": 0.5} if function is logit_adjust else {}),
+            (
+                *bad_features("logits"),
+                *bad_counts(),
+                BadInput("class_counts", "a class too many", lambda n: [*n, 1], named="logits"),
+                *(bad_values("tau", -0.1, float("nan"), float("inf"), "1", None) if function is logit_adjust else ()),
+            ),
+        )
+        for function in (logit_adjust, pc_softmax)
+    ),
+    FunctionCase(
+        "KNNHead",
+        KNNHead,
+        BANK,
+        (
+            *bad_features("features", width=False),
+            *bad_targets("labels", n_classes=3),
+            *bad_values("k", 0, -1, 6, 2.0, None, True),
+            *bad_values("metric", "manhattan", None, ""),
+            *bad_values("n_classes", 0, -1, 3.0, True),
+            BadInput("n_classes", "too few for the labels", lambda _: 2, named="labels"),
+            *bad_values("chunk", 0, -1, 2.5, None),
+        ),
+    ),
+    *(
+        FunctionCase(
+            f"KNNHead, call, {metric}",
+            KNNHead(**{**BANK, "metric": metric}),
+            {"features": LOGITS},
+            tuple(bad_features("features")),
+        )
+        for metric in ("cosine", "euclidean")
+    ),
+    FunctionCase(
+        "reinitialized",
+        reinitialized,
+        {"linear": nn.Linear(4, 3), "seed": 0},
+        (*bad_values("linear", None, nn.Identity(), torch.eye(3), "linear"), *bad_values("seed", -1, 0.5, None, True)),
     ),
 ]

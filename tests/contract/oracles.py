@@ -127,6 +127,21 @@ def logit_adjusted(state, logits, targets, *, class_counts, tau):
     return sum(_cross_entropy_terms(logits, targets, offsets)) / len(targets)
 
 
+def logit_adjust(logits, *, class_counts, tau):
+    """Menon et al. 2021 Eq. 9."""
+    log_prior = [math.log(n / sum(class_counts)) for n in class_counts]
+    return [[float(z) - tau * p for z, p in zip(row, log_prior, strict=True)] for row in logits]
+
+
+def pc_softmax(logits, *, class_counts):
+    """Hong et al. 2021 Eq. 5 with the target prior 1 / C, as a ratio of sums."""
+    ratios, out = [(1 / len(class_counts)) / (n / sum(class_counts)) for n in class_counts], []
+    for row in logits:
+        terms = [math.exp(z) * ratio for z, ratio in zip(row, ratios, strict=True)]
+        out.append([term / sum(terms) for term in terms])
+    return out
+
+
 def lade(state, logits, targets, *, class_counts, alpha, lam, variant):
     """Hong et al. 2021 as released, class by class; ``ivlm`` gives the estimator the prior-adjusted logits."""
     n_samples, n_classes = logits.shape
