@@ -159,11 +159,11 @@ def effective_weights(counts: list[int], beta: float) -> list[float]:
         return [float((1 - b) / (1 - b**n)) for n in counts]
 
 
+@pytest.mark.parametrize("counts", [[10**6, 50_000, 1000, 2, 1], [3, 2, 5, 7, 10**6]], ids=str)
 @pytest.mark.parametrize("beta", [0.0, 0.5, 0.9999, 0.9999999, 1 - 1e-12, 1 - 2**-53])
 @pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float32, 2e-6), (torch.float64, 1e-12)], ids=str)
-def test_effective_number_at_extreme_counts(beta: float, dtype: torch.dtype, tolerance: float):
+def test_effective_number_at_extreme_counts(counts: list[int], beta: float, dtype: torch.dtype, tolerance: float):
     """In float32 beta^n is 1 or 0 for most of these: the weights would be infinite or all the same."""
-    counts = [10**6, 50_000, 1000, 2, 1]
     z, y = logits_and_targets()
     z = z.to(dtype)
     weights = torch.tensor(effective_weights(counts, beta), dtype=torch.float64)[y]
@@ -184,13 +184,18 @@ def test_generalised_weights_of_a_large_exponent_do_not_overflow():
     assert torch.isfinite(loss(z.float(), y))
 
 
-@pytest.mark.parametrize("gamma", [0.5, 2.0])
-def test_focal_loss_keeps_its_digits_where_the_softmax_saturates(gamma: float):
-    """Two classes, gap g: 1 - p = 1 / (1 + e^g) and -log p = log(1 + e^-g), both far below one rounding of 1."""
-    for gap in (20.0, 36.0):
-        z = torch.tensor([[gap, 0.0]], dtype=torch.float64)
-        expected = (1 / (1 + math.exp(gap))) ** gamma * math.log1p(math.exp(-gap))
-        assert FocalLoss(gamma)(z, torch.tensor([0])).item() == pytest.approx(expected, rel=1e-6)
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 1.0, 2.0])
+def test_focal_loss_and_gradient_where_the_softmax_saturates(gamma: float):
+    """Two classes, gap g: 1 - p = 1 / (1 + e^g) and -log p = log(1 + e^-g); from g = 37 on p rounds to 1."""
+    z, y = torch.tensor([[20.0, 0.0]], dtype=torch.float64), torch.tensor([0])
+    expected = (1 / (1 + math.exp(20))) ** gamma * math.log1p(math.exp(-20))
+    assert FocalLoss(gamma)(z, y).item() == pytest.approx(expected, rel=1e-6, abs=0)  # of a log-softmax near 0
+    for gap in (40.0, 1e4):
+        z = torch.tensor([[gap, 0.0]], dtype=torch.float64, requires_grad=True)
+        loss = FocalLoss(gamma)(z, y)
+        loss.backward()
+        assert 0 <= loss.item() < 1e-17
+        assert torch.isfinite(z.grad).all() and z.grad.abs().max() < 1e-17
 
 
 # ---- post-hoc adjustment ---------------------------------------------------------------------------------------------

@@ -61,6 +61,22 @@ def test_sampler_histograms_are_within_four_sigma(case: SamplerCase, epoch: int)
 
 
 @samplers
+def test_sampler_draws_classes_neither_too_uneven_nor_too_even(case: SamplerCase):
+    """Squared deviations of 400 classes: chi-squared, unless the classes have fixed numbers; four sigma each way."""
+    counts = pareto_counts(600, 5, 400)
+    labels = np.repeat(np.arange(400), counts)
+    sampler = case.build(labels=labels, num_samples=20 * len(labels), seed=3)
+    sampler.set_epoch(1)
+    p = np.array(case.probabilities(counts, progress_of(case, 1)))
+    expected = 20 * len(labels) * p
+    squares = np.square(np.bincount(labels[list(sampler)], minlength=400) - expected) / (expected * (1 - p))
+    if case.with_replacement:
+        assert abs(squares.mean() - 1) < 4 * (2 / 400) ** 0.5
+    else:
+        assert squares.max() < 1e-9
+
+
+@samplers
 def test_sampler_without_replacement_is_a_permutation(case: SamplerCase):
     for epoch in range(2):
         sampler = case.build(labels=LABELS)
@@ -68,6 +84,12 @@ def test_sampler_without_replacement_is_a_permutation(case: SamplerCase):
         assert (sorted(sampler) == list(range(len(LABELS)))) == (not case.with_replacement)
         partial = list(case.build(labels=LABELS, num_samples=len(LABELS) // 2))
         assert (len(set(partial)) == len(partial)) == (not case.with_replacement)
+
+
+def test_sampler_makes_another_permutation_for_every_round():
+    order = list(BalancedSampler(LABELS, "instance", num_samples=2 * len(LABELS)))
+    first, second = order[: len(LABELS)], order[len(LABELS) :]
+    assert sorted(first) == sorted(second) and first != second
 
 
 @samplers

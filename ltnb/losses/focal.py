@@ -11,8 +11,8 @@ from ltnb.losses.classification import ClassificationLoss, cross_entropies
 class FocalLoss(ClassificationLoss):
     r"""L = mean_i (1 - p_i)^gamma (-log p_i), with p_i = softmax(z_i)_{y_i}.
 
-    gamma = 0 is cross-entropy. log p comes from a log-softmax and 1 - p from expm1, so that neither 0 * log 0 nor a
-    lost digit occurs where the softmax saturates.
+    gamma = 0 is cross-entropy. log p comes from a log-softmax and 1 - p from it by expm1, so that no 0 * log 0 occurs
+    where the softmax saturates.
 
     Args:
         gamma: At least 0.

@@ -2,9 +2,10 @@
 
 from ltnb.papers.ballad_claims import BALLAD_CLAIMS
 from ltnb.papers.claim import Claim
+from ltnb.papers.ivlm_claims import IVLM_CLAIMS
 from ltnb.papers.tables import FLAGS, published, reported, table_names, trusted
 
-CLAIMS: tuple[Claim, ...] = (*BALLAD_CLAIMS,)
+CLAIMS: tuple[Claim, ...] = (*IVLM_CLAIMS, *BALLAD_CLAIMS)
 """Every claim of every paper, in the order of the ledger."""
 
 __all__ = ["CLAIMS", "FLAGS", "Claim", "published", "reported", "table_names", "trusted"]

@@ -8,9 +8,9 @@ each comparison of the paper's winner with a rival is a claim of its own.
 from __future__ import annotations
 
 import math
-from typing import Literal
+from functools import partial
 
-from ltnb.papers.claim import Claim
+from ltnb.papers.claim import Claim, claim_of
 
 _NOT_PRINTED = math.nan
 _TWO_TABLES = "Table 4 prints 61.6 (many 75.5, few 41.0) for the tuned setting, Table 5 66.1; both on the claimed side."
@@ -21,32 +21,7 @@ _RIVAL = (
     "same image tower that the lesson trains, which need not be PaCo: the record names it."
 )
 
-
-def _claim(
-    number: int,
-    source: str,
-    statement: str,
-    left: str,
-    before: float,
-    direction: Literal["higher", "lower"],
-    right: str,
-    after: float,
-    note: str = "",
-) -> Claim:
-    """A claim read from left to right: ``left`` stood at ``before``, ``right`` is higher or lower, at ``after``."""
-    return Claim(
-        id=f"B{number}",
-        paper="ballad",
-        statement=statement,
-        source=f"BALLAD {source}",
-        left=f"02_ballad/{left}",
-        right=f"02_ballad/{right}",
-        direction=direction,
-        published_left=before,
-        published_right=after,
-        note=note,
-    )
-
+_claim = partial(claim_of, "ballad", "BALLAD", "02_ballad")
 
 # fmt: off
 BALLAD_CLAIMS: tuple[Claim, ...] = (

@@ -41,5 +41,49 @@ class Claim:
 
     @property
     def published_difference(self) -> float:
-        """Published right minus left in points, to the printed decimal; NaN when either is not printed."""
-        return round(self.published_right - self.published_left, 1)
+        """Published right minus left in points, to the printed decimals; NaN when either is not printed."""
+        return round(self.published_right - self.published_left, 2)
+
+
+def claim_of(
+    paper: str,
+    title: str,
+    lesson: str,
+    number: int,
+    source: str,
+    statement: str,
+    left: str,
+    before: float,
+    direction: Literal["higher", "lower"],
+    right: str,
+    after: float,
+    note: str = "",
+) -> Claim:
+    """A claim read from left to right: ``left`` stood at ``before``, ``right`` is higher or lower, at ``after``.
+
+    Args:
+        paper: As in :class:`Claim`; its first letter and the number make the claim's id.
+        title: The paper's name in ``source``, e.g. ``"BALLAD"``.
+        lesson: Lesson that records both quantities, e.g. ``"02_ballad"``.
+        number: Place among the paper's claims, from 1.
+        source: Table or figure, without the paper's name.
+        statement: As in :class:`Claim`.
+        left: ``"section/row/metric"`` of that lesson.
+        before: The paper's number for left.
+        direction: As in :class:`Claim`.
+        right: ``"section/row/metric"`` of that lesson.
+        after: The paper's number for right.
+        note: As in :class:`Claim`.
+    """
+    return Claim(
+        id=f"{paper[0].upper()}{number}",
+        paper=paper,
+        statement=statement,
+        source=f"{title} {source}",
+        left=f"{lesson}/{left}",
+        right=f"{lesson}/{right}",
+        direction=direction,
+        published_left=before,
+        published_right=after,
+        note=note,
+    )

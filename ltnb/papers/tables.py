@@ -27,8 +27,13 @@ FLAGS = {
     "sum": "the printed overall is not the class-weighted mean of the printed groups, by more than rounding allows",
     "conflict": "another place of the same paper prints another number for the same setting",
     "gain": "the text states an improvement that the printed numbers do not give",
+    "recall": "the printed recall is not the printed overall, its equal on a balanced test set, by more than 0.01",
+    "lists": "the public list files of the data set give another number",
     "caption": "the printed caption describes another table; the numbers themselves stand",
+    "text": "the text ranks the row otherwise than the printed numbers do; the numbers themselves stand",
 }
+HARMLESS = frozenset({"caption", "text"})
+"""Flags under which the numbers of a row are not in question."""
 SECTIONS = {"ballad/tables1_3": "ballad_bmvc/table1"}
 """Sections of a lesson that are compared with a table of another name."""
 
@@ -73,15 +78,15 @@ def reported(table: str) -> pd.DataFrame:
 def trusted(frame: pd.DataFrame) -> pd.DataFrame:
     """The rows of a reported table whose numbers nothing contradicts: what a gain chart may show.
 
-    Rows flagged only ``caption`` stay, since their numbers are not in question.
+    Rows flagged only ``caption`` or ``text`` stay, since their numbers are not in question.
 
     Args:
         frame: What :func:`reported` returned.
 
     Returns:
-        A copy with the same columns and ``attrs``, without the rows flagged ``sum``, ``conflict`` or ``gain``.
+        A copy with the same columns and ``attrs``, without the rows that have any other flag.
     """
-    keep = [set(flag.split()) <= {"caption"} for flag in frame["flag"]]
+    keep = [set(flag.split()) <= HARMLESS for flag in frame["flag"]]
     return frame[keep].copy()
 
 
@@ -110,4 +115,4 @@ def published(quantity: str) -> float:
     if not row or match.empty or not set(needed) <= set(frame.attrs["numbers"].split()):
         return math.nan
     values = [float(match[column].iloc[0]) for column in needed]
-    return round(values[0] - values[1], 1) if metric == "gap" else values[0]
+    return round(values[0] - values[1], 2) if metric == "gap" else values[0]

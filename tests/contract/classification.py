@@ -38,8 +38,11 @@ def _inputs(rng: Rng) -> Inputs:
 
 
 def _extreme(rng: Rng) -> Inputs:
-    """Logits of -1e4 and 1e4, rows of ties among them, right and wrong."""
-    return {**_inputs(rng), "logits": randn(rng, 8, 5).sign() * 1e4}
+    """Logits of -1e4 and 1e4: a row that is right and certain (p = 1), one that is wrong and certain, and ties."""
+    inputs = {**_inputs(rng), "logits": randn(rng, 8, 5).sign() * 1e4}
+    inputs["logits"][:2] = -1e4
+    inputs["logits"][0, inputs["targets"][0]] = inputs["logits"][1, 3] = 1e4  # no sample is of class 3
+    return inputs
 
 
 def equals_cross_entropy(build: Callable[[], torch.nn.Module]) -> Callable[[Rng], Pair]:
