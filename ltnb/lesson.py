@@ -170,7 +170,8 @@ def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) 
         if name.startswith(_POSITIVE) and not value > 0:
             fail(name, "positive", repr(value))
     if parameters.get("features"):
-        parameters = {**parameters, "dataset": "", "backbone": ""}
+        unused = [name for name in parameters if name in ("dataset", "other_world") or name.endswith("backbone")]
+        parameters = {**parameters, **dict.fromkeys(unused, "")}
     use_style()
     show = {"width": 160, "max_columns": None, "max_rows": 200, "max_colwidth": 130}
     pd.set_option(*(item for name, value in show.items() for item in (f"display.{name}", value)))

@@ -123,7 +123,7 @@ def _given_splits(base: Path) -> dict[str, str]:
         if len(same) > 1:
             raise ValueError(f"{str(base)!r} must hold one folder for the split {split!r}, it holds {same}")
     classes = [name for name in names if name.lower() not in _SPLITS]
-    if classes and {"train", "test"} <= found.keys():
+    if classes and "train" in found and len(found) > 1:
         splits = [name for name in names if name not in classes]
         raise ValueError(f"{str(base)!r} must hold splits or classes, it holds {splits} and beside them {classes[:5]}")
     if found and not classes and "train" not in found:

@@ -14,7 +14,8 @@ class KNNHead(nn.Module):
     r"""Share of each class among the k nearest training features.
 
     A query is compared with the whole bank, ``chunk`` queries at a time, so that memory does not grow with their
-    number. Of equally near features those with the smaller index count.
+    number. Of equally near features those with the smaller index count; of equal shares an argmax takes the smaller
+    class.
 
     Args:
         features: (N, D) training features, floating point.
@@ -87,9 +88,12 @@ class KNNHead(nn.Module):
             distance = -cosine_logits(x, bank, 1.0)
         else:
             distance = torch.cdist(x, bank, compute_mode="donot_use_mm_for_euclid_dist")
-        nearest = distance.sort(dim=1, stable=True).indices[:, : self.k]
-        votes = torch.full_like(nearest, 1, dtype=x.dtype) / self.k
-        return x.new_zeros(len(x), self.n_classes).scatter_add(1, self.labels[nearest], votes)
+        furthest = distance.topk(self.k, dim=1, largest=False).values[:, -1:]
+        nearer, tied = distance < furthest, distance == furthest
+        # of equally far ones the first few; a full stable sort would take fifty times as long
+        chosen = nearer | (tied & (tied.cumsum(dim=1) <= self.k - nearer.sum(dim=1, keepdim=True)))
+        votes = chosen.to(x.dtype) / self.k
+        return x.new_zeros(len(x), self.n_classes).scatter_add(1, self.labels.expand(len(x), -1), votes)
 
     def extra_repr(self) -> str:
         """Show the size of the bank when printed."""

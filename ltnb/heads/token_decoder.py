@@ -20,7 +20,7 @@ class TokenDecoder(nn.Module):
         depth: Number of blocks, at least 1.
         heads: Attention heads.
         mlp_ratio: Hidden width over D, positive.
-        seed: Of the weights (timm's own initialisation); the global generator is left as it was.
+        seed: Of the weights, drawn as every ``nn.Linear`` draws them; the global generators are left as they were.
         check_values: Look for NaN and infinity off the CPU too.
 
     Attributes:
@@ -53,7 +53,7 @@ class TokenDecoder(nn.Module):
         seed = check_integer(seed, "seed", 0)
         block = _timm_block()
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would reset the GPUs' generators too
             self.blocks = nn.Sequential(*[block(self.dim, heads, mlp_ratio, qkv_bias=True) for _ in range(depth)])
 
     def forward(self, tokens: torch.Tensor) -> torch.Tensor:

@@ -16,8 +16,8 @@ class ClassBalancedLoss(ClassificationLoss):
         "weights":  L = sum_i w_{y_i} l_i / sum_i w_{y_i}     the released code
         "batch":    L = 1/B sum_i w_{y_i} l_i                 Eq. 8 as printed
 
-    with l_i = -log softmax(z_i)_{y_i}. On a whole epoch both are the same number; on a batch "weights" does not
-    depend on which classes happen to be in it, "batch" is unbiased.
+    with l_i = -log softmax(z_i)_{y_i}. On a whole epoch both are the same number; on a batch the scale of
+    "weights" does not depend on which classes happen to be in it, and "batch" is unbiased.
 
     Args:
         class_counts: n_c, training images of each class, shape (C,), at least 1 each.

@@ -28,7 +28,7 @@ class ClassificationLoss(nn.Module):
         self.check_values = check_values
         self.n_classes: int | None = None
         if class_counts is not None:
-            self.register_buffer("class_counts", torch.from_numpy(check_counts(class_counts).copy()))
+            self.register_buffer("class_counts", torch.from_numpy(check_counts(class_counts)))
             self.n_classes = len(self.class_counts)
 
     def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
