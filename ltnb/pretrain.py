@@ -44,9 +44,10 @@ from ltnb.training.checkpoint import load_checkpoint, save_checkpoint
 RECIPES: dict[str, dict[str, Any]] = {
     "mini-rn": {"pairs": 350_000, "lr": 1.0e-3},
     "mini-vit": {"pairs": 450_000, "lr": 5.0e-4, "text_from": "mini-rn"},
+    "mini-vit-90k": {"model": "mini-vit", "pairs": 90_000, "lr": 5.0e-4, "text_from": "mini-rn"},
 }
-"""How the shipped models are made, in this order. The ResNet learns both towers; the ViT, which learns far more slowly
-from random weights, takes over the ResNet's text tower and learns the image tower alone."""
+"""How the shipped weight files are made, in this order. The ResNet learns both towers; the ViT, which learns far more
+slowly from random weights, takes over the ResNet's text tower and learns the image tower alone."""
 
 STREAM_SEED = 990_001
 """Individuals of the pre-training stream; no data set draws from this seed."""
@@ -263,7 +264,7 @@ def _resume(checkpoint: Path, settings: dict[str, Any], parts: dict[str, Any]) -
 def main() -> None:
     """Command line: which of the shipped models to make again."""
     parser = argparse.ArgumentParser(prog="python -m ltnb.pretrain", description=(__doc__ or "").split("\n")[0])
-    parser.add_argument("models", nargs="*", help=f"which of {', '.join(RECIPES)} (default: all)")
+    parser.add_argument("models", nargs="*", help=f"which weight files: {', '.join(RECIPES)} (default: all)")
     parser.add_argument("--pairs", type=int, default=None, help="image-caption pairs (default: the recipe's)")
     parser.add_argument("--out", type=Path, default=None, help="folder for the weights (default: inside the package)")
     arguments = parser.parse_args()
@@ -272,11 +273,12 @@ def main() -> None:
         parser.error(f"unknown model {unknown[0]!r}: one of {', '.join(RECIPES)}")
     for name in [n for n in RECIPES if n in (arguments.models or RECIPES)]:
         recipe = dict(RECIPES[name])
+        model = recipe.pop("model", name)
         folder = arguments.out or weights_path(name).parent
         if "text_from" in recipe:
             recipe["text_from"] = folder / f"{recipe['text_from']}.safetensors"
         recipe["pairs"] = arguments.pairs or recipe["pairs"]
-        pretrain(name, folder / f"{name}.safetensors", **recipe)
+        pretrain(model, folder / f"{name}.safetensors", **recipe)
         write_zero_shot(folder / f"{name}.safetensors")
 
 

@@ -25,7 +25,7 @@ def parse_backbone(text: str) -> tuple[str, str | None]:
 
     Args:
         text: ``"mini-vit"``, ``"ViT-B-16-quickgelu:openai"``, ``"ViT-B-16:/path/to/weights.pt"``,
-            ``"mini-vit:random"``; names under open_clip's schemas (``hf-hub:org/model``, ``local-dir:/path``) stay
+            ``"mini-vit:90k"``, ``"mini-vit:random"``; names under open_clip's schemas (``hf-hub:org/model``, ``local-dir:/path``) stay
             whole.
 
     Returns:
@@ -57,7 +57,8 @@ def load(
         name: an architecture that open_clip knows, ``hf-hub:org/model``, ``local-dir:/path``, ``mini-vit`` or
             ``mini-rn``; without `pretrained` also ``architecture:tag``, see `parse_backbone`.
         pretrained: an open_clip tag (downloaded by open_clip), a checkpoint file, or ``"random"`` for random
-            initialisation. None means the shipped weights of a mini model; other architectures need a value.
+            initialisation. None means the shipped weights of a mini model, and ``"90k"`` those of mini-vit after a
+            fifth of the pre-training data; other architectures need a value.
         quick_gelu: whether the weights were trained with QuickGELU. Tags and published archives know it; a local file
             of an architecture that exists in both forms needs it (or the ``-quickgelu`` name).
         device: None or ``"auto"``: CUDA where there is one, else the CPU.
@@ -98,7 +99,9 @@ def _load_mini(name: str, pretrained: Any, quick_gelu: bool | None, precision: s
     if pretrained == "random":
         label = f"random:{seed}"
     else:
-        path = mini.weights_path(name) if pretrained is None else _existing_file(name, pretrained, [])
+        tags = mini.TAGS.get(name, ())
+        shipped = pretrained is None or pretrained in tags
+        path = mini.weights_path(name, pretrained) if shipped else _existing_file(name, pretrained, list(tags))
         if not path.is_file():
             raise FileNotFoundError(
                 f"the weights of {name!r} are missing: expected {path.name} in ltnb/clip/weights. Run `make weights` "
@@ -108,7 +111,7 @@ def _load_mini(name: str, pretrained: Any, quick_gelu: bool | None, precision: s
             info = mini.load_compact(model, path)
         else:
             archives.load_file(model, path, known=None)
-        label = "shipped" if pretrained is None else path.name
+        label = "shipped" if pretrained is None else str(pretrained) if shipped else path.name
     # A full table costs most of a training step, and rows never seen in pre-training have nothing to start from.
     model.token_embedding.weight.requires_grad_(False)  # type: ignore[union-attr]
     config = {"size": open_clip.get_model_config(name)["vision_cfg"]["image_size"]}

@@ -26,6 +26,9 @@ from ltnb._files import replacing
 from ltnb.clip.torchvision_ops import prepare_torchvision
 
 MINI_MODELS = ("mini-vit", "mini-rn")
+TAGS: dict[str, tuple[str, ...]] = {"mini-vit": ("90k",)}
+"""Shipped weights besides a model's own: mini-vit after a fifth of the pairs, as CLIP's 400M are a fifth of Laion's 2B
+(IVLM Table 5)."""
 VOCABULARY = 49_408  # rows of open_clip's byte-pair tokenizer
 PADDING, START, END = 0, 49_406, 49_407  # ids that every text uses
 _EMBEDDING = "token_embedding.weight"
@@ -47,9 +50,9 @@ class CompactInfo:
     token_ids: Tensor
 
 
-def weights_path(name: str) -> Path:
-    """Where the shipped weights of `name` lie (the file need not exist)."""
-    return _HERE / "weights" / f"{name}.safetensors"
+def weights_path(name: str, tag: str | None = None) -> Path:
+    """Where the shipped weights of `name` lie, or those of one of its `TAGS` (the file need not exist)."""
+    return _HERE / "weights" / f"{name if tag is None else f'{name}-{tag}'}.safetensors"
 
 
 def register_mini_models() -> None:
