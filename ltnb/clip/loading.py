@@ -25,8 +25,8 @@ def parse_backbone(text: str) -> tuple[str, str | None]:
 
     Args:
         text: ``"mini-vit"``, ``"ViT-B-16-quickgelu:openai"``, ``"ViT-B-16:/path/to/weights.pt"``,
-            ``"mini-vit:90k"``, ``"mini-vit:random"``; names under open_clip's schemas (``hf-hub:org/model``, ``local-dir:/path``) stay
-            whole.
+            ``"mini-vit:90k"``, ``"mini-vit:random"``; names under open_clip's schemas (``hf-hub:org/model``,
+            ``local-dir:/path``) stay whole.
 
     Returns:
         Architecture and tag or file (None when there is none), ready for `load`.
@@ -54,8 +54,8 @@ def load(
     """Loads a CLIP, in evaluation mode.
 
     Args:
-        name: an architecture that open_clip knows, ``hf-hub:org/model``, ``local-dir:/path``, ``mini-vit`` or
-            ``mini-rn``; without `pretrained` also ``architecture:tag``, see `parse_backbone`.
+        name: an architecture that open_clip knows, ``hf-hub:org/model``, ``local-dir:/path``, ``mini-vit``,
+            ``mini-vit-s`` or ``mini-rn``; without `pretrained` also ``architecture:tag``, see `parse_backbone`.
         pretrained: an open_clip tag (downloaded by open_clip), a checkpoint file, or ``"random"`` for random
             initialisation. None means the shipped weights of a mini model, and ``"90k"`` those of mini-vit after a
             fifth of the pre-training data; other architectures need a value.
@@ -138,7 +138,7 @@ def _load_open_clip(name: str, pretrained: Any, quick_gelu: bool | None, precisi
     else:
         if name not in open_clip.list_models():
             raise ValueError(
-                f"name must be an open_clip architecture, {' or '.join(mini.MINI_MODELS)}, got {name!r}{_alike(name)}"
+                f"name must be an open_clip architecture or {', '.join(mini.MINI_MODELS)}, got {name!r}{_alike(name)}"
             )
         model, use_quick_gelu, label = _load_architecture(name, pretrained, quick_gelu, seed)
     return Backbone(

@@ -1,10 +1,11 @@
-"""mini-CLIP: two small open_clip architectures of our own, and weight files that store only the vocabulary in use.
+"""mini-CLIP: small open_clip architectures of our own, and weight files that store only the vocabulary in use.
 
-`mini-vit` and `mini-rn` are model configurations (``configs/*.json``) that open_clip's own classes build, with
-open_clip's own tokenizer, so that every line written for them holds for ViT-B/16 too. Most of such a model would be
-its token embedding (49,408 rows, of which pre-training on Critters uses 465). A *compact* file therefore keeps only the
-rows in use and their ids; loading expands them to the full table, because a smaller table would break the tokenizer's
-ids.
+`mini-vit`, `mini-vit-s` and `mini-rn` are model configurations (``configs/*.json``) that open_clip's own classes build,
+with open_clip's own tokenizer, so that every line written for them holds for ViT-B/16 too. Most of such a model would
+be its token embedding (49,408 rows, of which pre-training on Critters uses 465). A *compact* file therefore keeps only
+the rows in use and their ids; loading expands them to the full table, because a smaller table would break the
+tokenizer's ids. A model that took over another one's text tower and kept it can leave it out of its file: loading
+fetches it from the file beside it.
 
 Pre-training can use a small table as well (`shrink_vocabulary`): ids are renumbered in ascending order, which keeps the
 end-of-text id the largest, and open_clip's text tower pools at the largest id.
@@ -25,7 +26,7 @@ from torch import Tensor, nn
 from ltnb._files import replacing
 from ltnb.clip.torchvision_ops import prepare_torchvision
 
-MINI_MODELS = ("mini-vit", "mini-rn")
+MINI_MODELS = ("mini-vit", "mini-vit-s", "mini-rn")
 TAGS: dict[str, tuple[str, ...]] = {"mini-vit": ("90k",)}
 """Shipped weights besides a model's own: mini-vit after a fifth of the pairs, as CLIP's 400M are a fifth of Laion's 2B
 (IVLM Table 5)."""
@@ -55,8 +56,14 @@ def weights_path(name: str, tag: str | None = None) -> Path:
     return _HERE / "weights" / f"{name if tag is None else f'{name}-{tag}'}.safetensors"
 
 
+def shipped_weights() -> dict[str, Path]:
+    """Every weight file of the package, by the name that `ltnb.clip.load` takes."""
+    files = {name: weights_path(name) for name in MINI_MODELS}
+    return files | {f"{name}:{tag}": weights_path(name, tag) for name, tags in TAGS.items() for tag in tags}
+
+
 def register_mini_models() -> None:
-    """Makes `mini-vit` and `mini-rn` known to open_clip; harmless when repeated."""
+    """Makes `MINI_MODELS` known to open_clip; harmless when repeated."""
     prepare_torchvision()
     import open_clip
 
@@ -149,7 +156,12 @@ def shrink_vocabulary(model: nn.Module, token_ids: Tensor | Iterable[int]) -> Vo
 
 
 def save_compact(
-    model: nn.Module, token_ids: Tensor | Iterable[int], path: str | os.PathLike[str], metadata: Mapping[str, Any]
+    model: nn.Module,
+    token_ids: Tensor | Iterable[int],
+    path: str | os.PathLike[str],
+    metadata: Mapping[str, Any],
+    *,
+    with_text: bool = True,
 ) -> Path:
     """Writes a compact safetensors file, atomically.
 
@@ -161,16 +173,21 @@ def save_compact(
         token_ids: ids seen in pre-training (padding, start and end among them).
         path: file to write; its folder is made if missing.
         metadata: JSON-serialisable facts about the training, kept in the file's header.
+        with_text: False leaves the text tower out, because it is that of ``<metadata["text_from"]>.safetensors`` in the
+            same folder, where `load_compact` will look for it.
 
     Returns:
         `path` as a Path.
 
     Raises:
-        ValueError: token ids out of range, a table of another size, or weights that are not finite in the stored type.
+        ValueError: token ids out of range, a table of another size, weights that are not finite in the stored type, or
+            a text tower left out without a word where it is.
     """
     from safetensors.torch import save_file
 
     ids = _check_ids(token_ids)
+    if not with_text and not metadata.get("text_from"):
+        raise ValueError('metadata must name the file with the text tower under "text_from" when with_text=False')
     state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
     table = state.pop(_EMBEDDING)
     if table.shape[0] not in (VOCABULARY, len(ids)):
@@ -185,6 +202,8 @@ def save_compact(
                 raise ValueError(f"model weight {name!r} is not finite as {stored.dtype}")
         tensors[name] = stored.contiguous()
     tensors[_IDS] = ids.to(torch.int32)
+    if not with_text:
+        tensors = {name: tensor for name, tensor in tensors.items() if not _is_text(name)}
     with replacing(path) as temporary:
         save_file(tensors, temporary, metadata={_HEADER: json.dumps(dict(metadata), sort_keys=True)})
     return Path(path)
@@ -214,15 +233,14 @@ def load_compact(model: nn.Module, path: str | os.PathLike[str], seed: int = 0) 
 
     Raises:
         ValueError: the file is no compact file, or does not fit the architecture of `model`.
+        FileNotFoundError: the file with its text tower is not beside it.
     """
-    from safetensors import safe_open
-    from safetensors.torch import load_file
-
-    if not is_compact(path):
-        raise ValueError(f"path must be a compact file written by ltnb.clip.mini.save_compact, got {str(path)!r}")
-    with safe_open(str(path), framework="pt") as file:
-        metadata = json.loads(file.metadata()[_HEADER])
-    stored = load_file(str(path))
+    metadata, stored = _read_compact(path)
+    if _ROWS not in stored:
+        source = Path(path).with_name(f"{metadata['text_from']}.safetensors")
+        if not source.is_file():
+            raise FileNotFoundError(f"{str(path)!r} has its text tower in {source.name}, which must lie beside it")
+        stored |= {name: tensor for name, tensor in _read_compact(source)[1].items() if _is_text(name)}
     ids = stored.pop(_IDS).long()
     rows = stored.pop(_ROWS).float()
     state = {name: tensor.float() if tensor.is_floating_point() else tensor for name, tensor in stored.items()}
@@ -234,3 +252,20 @@ def load_compact(model: nn.Module, path: str | os.PathLike[str], seed: int = 0) 
     except RuntimeError as error:
         raise ValueError(f"path {str(path)!r} does not fit the model: {error}") from error
     return CompactInfo(metadata=metadata, token_ids=ids)
+
+
+def _is_text(name: str) -> bool:
+    """Whether a stored tensor belongs to the text tower; the logit scale belongs to both and stays."""
+    return not name.startswith("visual.") and name != "logit_scale"
+
+
+def _read_compact(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Metadata and tensors of a compact file."""
+    from safetensors import safe_open
+    from safetensors.torch import load_file
+
+    if not is_compact(path):
+        raise ValueError(f"path must be a compact file written by ltnb.clip.mini.save_compact, got {str(path)!r}")
+    with safe_open(str(path), framework="pt") as file:
+        metadata = json.loads(file.metadata()[_HEADER])
+    return metadata, load_file(str(path))

@@ -112,10 +112,9 @@ def _open_clip() -> Iterator[Finding]:
 
 
 def _weights() -> Iterator[Finding]:
-    from ltnb.clip.mini import MINI_MODELS, weights_path
+    from ltnb.clip.mini import shipped_weights
 
-    for name in MINI_MODELS:
-        path = weights_path(name)
+    for name, path in shipped_weights().items():
         if path.is_file():
             yield Finding("ok", f"weights {name}", f"{path.stat().st_size / 1e6:.1f} MB, shipped")
         else:
