@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ltnb._checks import check_choice, fail
 from ltnb.results import Record, comparison, load_standard
+from ltnb.results.tables import digits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,7 +55,7 @@ class Lesson:
 
         published = None if paper is None else reported(paper)
         if published is not None and {"dataset", "key"} <= set(published.columns):
-            published = published[(published["dataset"] == "ImageNet-LT") & (published["key"] != "")]
+            published = published[published["key"] != ""]  # the rows that have a counterpart here
         if published is not None and "gap" in columns and {"many", "few"} <= set(published.columns):
             published = published.assign(gap=published["many"] - published["few"])
         return comparison(section, self.record, self.standard, published, columns)
@@ -81,7 +82,7 @@ class Lesson:
                     "claim": claim.id,
                     "statement": claim.statement,
                     "published": _pair(claim.published_left, claim.published_right),
-                    "this run": _pair(left, right),
+                    "this run": _pair(left, right, most=1),
                     "points the same way": _agrees(claim, left, right),
                 }
             )
@@ -106,7 +107,7 @@ class Lesson:
         left, right = self._measured(claim)
         answer = _agrees(claim, left, right)
         here = {"yes": "the same way", "no": "the other way", "equal": "no difference"}.get(answer, answer)
-        numbers = "" if left is None or right is None else f", {_pair(left, right)}"
+        numbers = "" if left is None or right is None else f", {_pair(left, right, most=1)}"
         paper = _pair(claim.published_left, claim.published_right)
         return f"{claim.id}. {claim.statement} Paper: {paper}. This run: {here}{numbers}."
 
@@ -134,11 +135,8 @@ def _agrees(claim: Claim, left: float | None, right: float | None) -> str:
     return "equal" if difference == 0 else "yes" if claim.sign * difference > 0 else "no"
 
 
-def _pair(left: float | None, right: float | None) -> str:
-    def number(x: float | None) -> str:
-        return "–" if x is None or x != x else f"{x:.1f}"
-
-    return f"{number(left)} → {number(right)}"
+def _pair(left: float | None, right: float | None, most: int = 2) -> str:
+    return f"{digits(left, most)} → {digits(right, most)}"
 
 
 def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) -> Lesson:

@@ -43,6 +43,27 @@ def plain_loop(backbone, dataset, layer):
         return torch.cat([encode(backbone.preprocess(dataset.pixels[i])[None]) for i in range(len(dataset))])
 
 
+def test_all_layers_come_from_one_pass(backbone, tmp_path, monkeypatch):
+    dataset = Pictures()
+    alone = {
+        layer: clip.extract_features(backbone, dataset, layer=layer) for layer in ("embedding", "pooled", "tokens")
+    }
+    passes = []
+    backbone.model.visual.transformer.register_forward_hook(lambda *_: passes.append(1))
+    clip.extract_features(backbone, dataset, layer="pooled", batch_size=5, cache_dir=tmp_path)
+    assert len(passes) == 3
+    together = clip.extract_layers(backbone, dataset, batch_size=5, cache_dir=tmp_path)
+    assert len(passes) == 6 and list(together) == ["embedding", "pooled", "tokens"]
+    again = clip.extract_layers(backbone, dataset, batch_size=5, cache_dir=tmp_path)
+    assert len(passes) == 6  # all from the cache
+    for layer, features in alone.items():
+        for found in (together[layer], again[layer]):
+            assert torch.allclose(found.x, features.x, atol=1e-5) and torch.equal(found.y, features.y)
+    for layers in ((), ("logits",)):
+        with pytest.raises(ValueError, match="layers"):
+            clip.extract_layers(backbone, dataset, layers)
+
+
 @pytest.mark.parametrize("layer", ["embedding", "pooled", "tokens"])
 @pytest.mark.parametrize("cached", [False, True])
 def test_equals_a_plain_loop(backbone, layer, cached, tmp_path):

@@ -2,7 +2,7 @@
 
 from ltnb.clip.backbone import Backbone
 from ltnb.clip.batches import ImageSource
-from ltnb.clip.features import Features, extract_features
+from ltnb.clip.features import Features, extract_features, extract_layers
 from ltnb.clip.loading import load, parse_backbone
 from ltnb.clip.zero_shot import TEMPLATES, zero_shot_weights
 
@@ -12,6 +12,7 @@ __all__ = [
     "Features",
     "ImageSource",
     "extract_features",
+    "extract_layers",
     "load",
     "parse_backbone",
     "zero_shot_weights",

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ltnb._checks import check_finite, check_texts, fail
+from ltnb._checks import check_choice, check_finite, check_texts, fail
 from ltnb.clip import image_tower, text_tower
 from ltnb.clip.hashing import state_hash
 from ltnb.clip.precision import arithmetic
@@ -19,8 +19,6 @@ from ltnb.clip.vocabulary import SeenWords
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-LAYERS = ("embedding", "pooled", "tokens")
 
 
 class Backbone(nn.Module):
@@ -159,7 +157,7 @@ class Backbone(nn.Module):
         return self._image_features(batch, "embedding", normalize)
 
     def encode_tokens(self, batch: Tensor) -> Tensor:
-        """All tokens of the last stage of the image tower, class token first; see `image_tower.tokens`.
+        """All tokens of the last stage of the image tower, class token first; see `image_tower.layers`.
 
         Args:
             batch: float (B, 3, h, w) from `preprocess`.
@@ -170,7 +168,7 @@ class Backbone(nn.Module):
         return self._image_features(batch, "tokens", False)
 
     def encode_pooled(self, batch: Tensor) -> Tensor:
-        """The pooled feature before the projection; see `image_tower.pooled`.
+        """The pooled feature before the projection; see `image_tower.layers`.
 
         Args:
             batch: float (B, 3, h, w) from `preprocess`.
@@ -180,20 +178,37 @@ class Backbone(nn.Module):
         """
         return self._image_features(batch, "pooled", False)
 
+    def encode_layers(self, batch: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+        """Several of ``embedding``, ``pooled`` and ``tokens`` after one pass; see `image_tower.layers`.
+
+        Args:
+            batch: float (B, 3, h, w) from `preprocess`.
+            layers: their names.
+
+        Returns:
+            Layer → float32, un-normalised, differentiable.
+        """
+        for layer in layers:
+            check_choice(layer, "layers", image_tower.LAYERS)
+        batch = self._checked(batch)
+        with arithmetic(self.precision, self.device):
+            if set(layers) == {"embedding"}:  # any tower can do this
+                return {"embedding": self.model.encode_image(batch).float()}
+            found = image_tower.layers(self.model.visual, batch)
+            return {layer: found[layer]().float() for layer in layers}
+
     def _image_features(self, batch: Tensor, layer: str, normalize: bool) -> Tensor:
+        features = self.encode_layers(batch, (layer,))[layer]
+        return functional.normalize(features, dim=-1) if normalize else features
+
+    def _checked(self, batch: Tensor) -> Tensor:
+        """A batch of preprocessed images where and how the model wants it."""
         shape = (3, *self._preprocess.size)
         if not isinstance(batch, Tensor) or not batch.is_floating_point() or batch.shape[1:] != shape or not len(batch):
             height, width = self._preprocess.size
             fail("batch", f"a float tensor (B, 3, {height}, {width}) from preprocess, B >= 1", batch)
         check_finite(batch, "batch")
-        batch = batch.to(self.device, memory_format=self._memory_format)
-        with arithmetic(self.precision, self.device):
-            if layer == "embedding":
-                features = self.model.encode_image(batch)
-            else:
-                features = (image_tower.tokens if layer == "tokens" else image_tower.pooled)(self.model.visual, batch)
-        features = features.float()
-        return functional.normalize(features, dim=-1) if normalize else features
+        return batch.to(self.device, memory_format=self._memory_format)
 
     def encode_texts(self, texts: Sequence[str], *, normalize: bool = True) -> Tensor:
         """Embeds texts. What is longer than the tokenizer's context is cut, as open_clip does.

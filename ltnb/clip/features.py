@@ -1,11 +1,11 @@
-"""Features of a whole dataset, computed once: `extract_features` and its keyed cache."""
+"""Features of a whole dataset, computed once: `extract_features`, `extract_layers` and their keyed cache."""
 
 from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,9 +16,10 @@ from torch import Tensor
 from torch.nn import functional
 
 from ltnb._checks import check_choice, check_integer, fail
-from ltnb.clip.backbone import LAYERS, Backbone
+from ltnb.clip.backbone import Backbone
 from ltnb.clip.batches import describe_dataset, read_batch
 from ltnb.clip.feature_cache import CacheEntry
+from ltnb.clip.image_tower import LAYERS
 from ltnb.clip.preprocess import Preprocess
 
 
@@ -49,7 +50,50 @@ def extract_features(
     num_workers: int = 0,
     progress: bool | None = None,
 ) -> Features:
-    """Runs a frozen image tower over a dataset.
+    """`extract_layers` for one layer.
+
+    Args:
+        backbone: see there, as for all that follows.
+        dataset: map-style, ``dataset[i]`` → (picture, int label).
+        layer: ``embedding`` (joint space), ``pooled`` (before the projection) or ``tokens`` (all of them, class token
+            first).
+        normalize: divide each feature by its norm.
+        batch_size: images a step.
+        cache_dir: folder of the cache; None computes anew.
+        num_workers: processes that read pictures; 0 reads them here.
+        progress: progress bar on stderr; None shows one on a terminal only.
+
+    Returns:
+        `Features`.
+
+    Raises:
+        ValueError: as `extract_layers`.
+    """
+    check_choice(layer, "layer", LAYERS)
+    return extract_layers(
+        backbone,
+        dataset,
+        (layer,),
+        normalize=normalize,
+        batch_size=batch_size,
+        cache_dir=cache_dir,
+        num_workers=num_workers,
+        progress=progress,
+    )[layer]
+
+
+def extract_layers(
+    backbone: Backbone,
+    dataset: Any,
+    layers: Sequence[str] = LAYERS,
+    *,
+    normalize: bool = False,
+    batch_size: int = 256,
+    cache_dir: str | os.PathLike[str] | None = None,
+    num_workers: int = 0,
+    progress: bool | None = None,
+) -> dict[str, Features]:
+    """Runs a frozen image tower over a dataset, once for all layers that are wanted.
 
     With a cache folder, features are kept under a key made of the image tower's weights (as they are now),
     architecture, GELU kind, precision, preprocessing, layer, normalisation, dataset fingerprint and count; whatever
@@ -59,8 +103,8 @@ def extract_features(
         backbone: used in evaluation mode and without gradients, then left as it was. Tensors made here can be trained
             on.
         dataset: map-style, ``dataset[i]`` → (picture, int label); with ``images(indices)`` read in bulk.
-        layer: ``embedding`` (joint space), ``pooled`` (before the projection) or ``tokens`` (all of them, class token
-            first).
+        layers: some of ``embedding`` (joint space), ``pooled`` (before the projection) and ``tokens`` (all of them,
+            class token first).
         normalize: divide each feature by its norm.
         batch_size: images a step.
         cache_dir: folder of the cache; None computes anew. A dataset whose ``fingerprint`` is None is never cached.
@@ -68,61 +112,61 @@ def extract_features(
         progress: progress bar on stderr; None shows one on a terminal only.
 
     Returns:
-        `Features`.
+        Layer → `Features`.
 
     Raises:
         ValueError: an unknown layer, an empty dataset, an unreadable picture, features that are not finite, a
             `cache_dir` that is a file.
     """
-    check_choice(layer, "layer", LAYERS)
+    layers = list(dict.fromkeys(layers))
+    for layer in layers:
+        check_choice(layer, "layers", LAYERS)
+    if not layers:
+        fail("layers", "not empty", layers)
     check_integer(batch_size, "batch_size", 1)
     check_integer(num_workers, "num_workers", 0)
     if len(dataset) == 0:
         fail("dataset", "not empty", describe_dataset(dataset))
     fingerprint = getattr(dataset, "fingerprint", None)
-    entry = None
+    entries: dict[str, CacheEntry] = {}
     if cache_dir is not None and fingerprint is not None:
-        entry = CacheEntry(
-            Path(cache_dir),
-            {
-                "weights": backbone.image_weights_hash,
-                "model": backbone.name,
-                "quick_gelu": backbone.quick_gelu,
-                "precision": backbone.precision,
-                "preprocess": backbone.preprocessor.key,
-                "layer": layer,
-                "normalize": bool(normalize),
-                "dataset": str(fingerprint),
-                "count": len(dataset),
-            },
+        facts = {
+            "weights": backbone.image_weights_hash,
+            "model": backbone.name,
+            "quick_gelu": backbone.quick_gelu,
+            "precision": backbone.precision,
+            "preprocess": backbone.preprocessor.key,
+            "normalize": bool(normalize),
+            "dataset": str(fingerprint),
+            "count": len(dataset),
+        }
+        entries = {layer: CacheEntry(Path(cache_dir), facts | {"layer": layer}) for layer in layers}
+    arrays = {layer: cached for layer, entry in entries.items() if (cached := entry.read()) is not None}
+    missing = [layer for layer in layers if layer not in arrays]
+    if missing:
+        batches = _with_progress(
+            _batches(dataset, backbone.preprocessor, batch_size, num_workers),
+            len(dataset),
+            progress,
+            f"{backbone.name} {', '.join(missing)}",
         )
-        cached = entry.read()
-        if cached is not None:
-            return Features(torch.from_numpy(cached[0]), torch.from_numpy(cached[1]))
-
-    batches = _with_progress(
-        _batches(dataset, backbone.preprocessor, batch_size, num_workers),
-        len(dataset),
-        progress,
-        f"{backbone.name} {layer}",
-    )
-    with entry.writing() if entry else nullcontext() as folder:
-        x, y = _run(backbone, dataset, batches, layer, normalize, _allocator(folder))
-        if isinstance(x, np.memmap):
-            x.flush()
-            np.save(folder / "y.npy", y)  # type: ignore[operator]
-    if entry is not None:
-        cached = entry.read()
-        if cached is not None:
-            x, y = cached
-    return Features(torch.from_numpy(x), torch.from_numpy(y))
+        with ExitStack() as stack:
+            folders = {layer: stack.enter_context(entries[layer].writing()) for layer in missing if layer in entries}
+            found, y = _run(backbone, dataset, batches, missing, normalize, folders)
+            for layer, folder in folders.items():
+                found[layer].flush()
+                np.save(folder / "y.npy", y)
+        for layer in missing:
+            cached = entries[layer].read() if layer in entries else None
+            arrays[layer] = (found[layer], y) if cached is None else cached
+    return {layer: Features(*map(torch.from_numpy, arrays[layer])) for layer in layers}
 
 
-def _allocator(folder: Path | None) -> Callable[[tuple[int, ...]], np.ndarray]:
-    """Arrays in memory, or on disk so that tokens of many images need no memory."""
+def _allocate(folder: Path | None, shape: tuple[int, ...]) -> Any:
+    """An array in memory, or on disk so that tokens of many images need no memory."""
     if folder is None:
-        return lambda shape: np.empty(shape, dtype=np.float32)
-    return lambda shape: np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=np.float32, shape=shape)
+        return np.empty(shape, dtype=np.float32)
+    return np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=np.float32, shape=shape)
 
 
 @torch.no_grad()
@@ -130,37 +174,34 @@ def _run(
     backbone: Backbone,
     dataset: Any,
     batches: Iterator[tuple[Tensor, Tensor]],
-    layer: str,
+    layers: Sequence[str],
     normalize: bool,
-    allocate: Callable[[tuple[int, ...]], np.ndarray],
-) -> tuple[np.ndarray, np.ndarray]:
-    encode = {
-        "embedding": lambda images: backbone.encode_images(images, normalize=False),
-        "pooled": backbone.encode_pooled,
-        "tokens": backbone.encode_tokens,
-    }[layer]
-    x, y, done = None, np.empty(len(dataset), dtype=np.int64), 0
+    folders: dict[str, Path],
+) -> tuple[dict[str, Any], np.ndarray]:
+    """Layer → array (N, ...), in its folder where it has one; and the labels (N,)."""
+    x: dict[str, Any] = {}
+    y, done = np.empty(len(dataset), dtype=np.int64), 0
     training = backbone.training
     backbone.eval()
     try:
         for images, labels in batches:
-            features = encode(images)
-            if normalize:
-                features = functional.normalize(features, dim=-1)
-            if not bool(torch.isfinite(features).all()):
-                row = int((~torch.isfinite(features)).flatten(1).any(dim=1).nonzero()[0])
-                raise ValueError(
-                    f"dataset {describe_dataset(dataset)}: layer {layer!r} of {backbone.name} has NaN or infinity "
-                    f"at image {done + row}"
-                )
-            if x is None:
-                x = allocate((len(dataset), *features.shape[1:]))
-            x[done : done + len(labels)] = features.cpu().numpy()
+            for layer, features in backbone.encode_layers(images, layers).items():
+                if normalize:
+                    features = functional.normalize(features, dim=-1)
+                if not bool(torch.isfinite(features).all()):
+                    row = int((~torch.isfinite(features)).flatten(1).any(dim=1).nonzero()[0])
+                    raise ValueError(
+                        f"dataset {describe_dataset(dataset)}: layer {layer!r} of {backbone.name} has NaN or infinity "
+                        f"at image {done + row}"
+                    )
+                if layer not in x:
+                    x[layer] = _allocate(folders.get(layer), (len(dataset), *features.shape[1:]))
+                x[layer][done : done + len(labels)] = features.cpu().numpy()
             y[done : done + len(labels)] = labels.numpy()
             done += len(labels)
     finally:
         backbone.train(training)
-    if x is None or done != len(dataset):
+    if done != len(dataset):
         fail("dataset", f"as long as it says, {len(dataset)}", f"{done} images")
     return x, y
 

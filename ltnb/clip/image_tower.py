@@ -6,76 +6,107 @@ ResNets, which end in an attention pool) and ``TimmModel`` around a transformer 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-
-def tokens(tower: nn.Module, images: Tensor) -> Tensor:
-    """All tokens of the last stage, class token first, as IVLM's decoder reads them.
-
-    Args:
-        tower: the image tower, ``model.visual``.
-        images: (B, 3, H, W), normalised.
-
-    Returns:
-        (B, T, W). ViT: output of the last block, before the final norm, T = 1 + patches. ModifiedResNet: all outputs
-        of the attention pool, W = embedding width, T = 1 + positions of the last feature map; token 0 is the
-        embedding itself.
-
-    Raises:
-        ValueError: a tower of another class, or one without a class token.
-    """
-    kind = type(tower).__name__
-    if kind == "VisionTransformer":
-        vit: Any = tower
-        return vit.transformer(vit._embeds(images))
-    if kind == "ModifiedResNet":
-        resnet: Any = tower
-        return resnet.attnpool.c_proj(_attend(resnet.attnpool, _feature_map(resnet, images), all_queries=True))
-    if kind == "TimmModel":
-        return _timm_tokens(tower.trunk, images)
-    raise ValueError(
-        f"backbone has an image tower of class {kind}: tokens need VisionTransformer, ModifiedResNet or a timm ViT"
-    )
+LAYERS = ("embedding", "pooled", "tokens")
+"""What `layers` gives: (B, D) the joint embedding, (B, W) the feature before its projection, (B, T, W') all tokens."""
 
 
-def pooled(tower: nn.Module, images: Tensor) -> Tensor:
-    """The pooled feature before the projection to the joint embedding, which IVLM's linear probe reads.
+def layers(tower: nn.Module, images: Tensor) -> dict[str, Callable[[], Tensor]]:
+    """Everything that is read off an image tower, after one pass through its trunk.
 
     Args:
         tower: the image tower, ``model.visual``.
         images: (B, 3, H, W), normalised.
 
     Returns:
-        (B, W). ViT: the class token (or mean) after the final norm. ModifiedResNet: output 0 of the attention pool's
-        heads before its output projection ``c_proj``, W = 32 times the width of the stem. timm: the trunk's feature
-        before any classifier.
+        For each of `LAYERS` a function that computes it from what they share:
+
+        - ``tokens``, which IVLM's decoder reads, class token first. ViT: output of the last block before the final
+          norm, T = 1 + patches. ModifiedResNet: all outputs of the attention pool, T = 1 + positions of the last
+          feature map; token 0 is the embedding itself.
+        - ``pooled``, which its linear probe reads. ViT: the class token (or mean) after the final norm.
+          ModifiedResNet: output 0 of the attention pool's heads before its output projection, W = 32 times the width
+          of the stem. timm: the trunk's feature before any classifier.
+        - ``embedding``, un-normalised: `pooled` projected.
+
+        A layer that this tower does not have raises ValueError when it is asked for.
 
     Raises:
-        ValueError: a tower of another class, or one whose pooling cannot be told from its projection.
+        ValueError: a tower of another class.
     """
+    kinds = {"VisionTransformer": _vit, "ModifiedResNet": _resnet, "TimmModel": _timm}
     kind = type(tower).__name__
-    if kind == "VisionTransformer":
-        vit: Any = tower
-        feature: Tensor = vit._pool(vit.transformer(vit._embeds(images)))[0]
+    if kind not in kinds:
+        raise ValueError(f"backbone has an image tower of class {kind}: its layers are known for {', '.join(kinds)}")
+    return kinds[kind](tower, images)
+
+
+def _vit(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
+    tokens = tower.transformer(tower._embeds(images))
+
+    def pooled() -> Tensor:
+        return tower._pool(tokens)[0]
+
+    def embedding() -> Tensor:
+        return pooled() if tower.proj is None else pooled() @ tower.proj
+
+    return {"embedding": embedding, "pooled": pooled, "tokens": lambda: tokens}
+
+
+def _resnet(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
+    pool, features = tower.attnpool, _feature_map(tower, images)
+
+    def pooled() -> Tensor:
+        return _attend(pool, features, all_queries=False)[:, 0]
+
+    return {
+        "embedding": lambda: pool.c_proj(pooled()),
+        "pooled": pooled,
+        "tokens": lambda: pool.c_proj(_attend(pool, features, all_queries=True)),
+    }
+
+
+def _timm(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
+    trunk = tower.trunk
+    if not hasattr(trunk, "forward_features"):
+        raise ValueError(f"backbone has a timm trunk of class {type(trunk).__name__}: its layers are not known")
+    last: list[Tensor] = []
+    if _has_class_token(trunk):  # the tokens before the final norm, on the way to the pooled feature
+        with trunk.blocks[-1].register_forward_hook(lambda _, __, output: last.append(output)):
+            features = trunk.forward_features(images)
+    else:
+        features = trunk.forward_features(images)
+
+    def tokens() -> Tensor:
+        if not last:
+            raise ValueError(
+                f"backbone has a timm trunk of class {type(trunk).__name__} without a class token: it gives no tokens"
+            )
+        return last[0]
+
+    def pooled() -> Tensor:
+        feature = trunk.forward_head(features, pre_logits=True)
+        if feature.ndim != 2:
+            raise ValueError(
+                f"backbone pools outside its trunk {type(trunk).__name__}: it has no pooled feature before projection"
+            )
         return feature
-    if kind == "ModifiedResNet":
-        resnet: Any = tower
-        return _attend(resnet.attnpool, _feature_map(resnet, images), all_queries=False)[:, 0]
-    if kind == "TimmModel":
-        trunk: Any = tower.trunk
-        feature = trunk.forward_head(trunk.forward_features(images), pre_logits=True)
-        if feature.ndim == 2:
-            return feature
-        raise ValueError(
-            f"backbone pools outside its trunk {type(trunk).__name__}: it has no pooled feature before projection"
-        )
-    raise ValueError(
-        f"backbone has an image tower of class {kind}: 'pooled' needs VisionTransformer, ModifiedResNet or TimmModel"
-    )
+
+    return {
+        "embedding": lambda: tower.head(trunk.forward_head(features)),
+        "pooled": pooled,
+        "tokens": tokens,
+    }
+
+
+def _has_class_token(trunk: Any) -> bool:
+    return hasattr(trunk, "blocks") and getattr(trunk, "num_prefix_tokens", 0) >= 1
 
 
 def _feature_map(resnet: Any, images: Tensor) -> Tensor:
@@ -108,15 +139,3 @@ def _attend(pool: Any, features: Tensor, *, all_queries: bool) -> Tensor:
         heads(pool.q_proj(asking)), heads(pool.k_proj(x)), heads(pool.v_proj(x))
     )
     return attended.transpose(1, 2).flatten(2)
-
-
-def _timm_tokens(trunk: Any, images: Tensor) -> Tensor:
-    prefix = getattr(trunk, "num_prefix_tokens", 0)
-    if not hasattr(trunk, "forward_intermediates") or not hasattr(trunk, "blocks") or prefix < 1:
-        raise ValueError(
-            f"backbone has a timm trunk of class {type(trunk).__name__} without a class token: it gives no tokens"
-        )
-    [(patches, first)] = trunk.forward_intermediates(
-        images, indices=1, return_prefix_tokens=True, norm=False, output_fmt="NLC", intermediates_only=True
-    )
-    return torch.cat([first, patches], dim=1)

@@ -10,6 +10,7 @@ from ltnb.plots.distribution import class_distribution
 from ltnb.plots.embedding import tsne, tsne_embedding
 from ltnb.plots.gain import per_class_gain
 from ltnb.plots.grid import image_grid
+from ltnb.plots.regions import decision_regions
 from ltnb.plots.style import GROUP_COLOURS, PALETTE, panels, save, use_style
 from ltnb.plots.sweeps import sweep
 
@@ -17,6 +18,7 @@ __all__ = [
     "GROUP_COLOURS",
     "PALETTE",
     "class_distribution",
+    "decision_regions",
     "group_bars",
     "image_grid",
     "loss_curves",

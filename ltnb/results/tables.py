@@ -60,7 +60,7 @@ def comparison(
 
     Returns:
         Texts, in columns `source`, `row` and `columns`; first the published rows, then this run's, then the standard
-        runs', each in their own order. Numbers have one decimal, standard ones are "mean ± sample standard deviation"
+        runs', each in their own order. Published numbers stand as printed, ours have one decimal, standard ones are "mean ± sample standard deviation"
         over the seeds, and what does not exist is "–".
 
     Raises:
@@ -76,7 +76,7 @@ def comparison(
     lines: list[list[str]] = []
     if reported is not None:
         for name, (_, published) in zip(_published_names(reported), reported.iterrows(), strict=True):
-            lines.append(["published", name, *(_cell(published.get(column)) for column in columns)])
+            lines.append(["published", name, *(digits(published.get(column)) for column in columns)])
     for row in rows:
         lines.append(["this run", row, *(_cell(record.value(section, row, column)) for column in columns)])
     seeds = f"standard, {len(standard)} seed{'s' if len(standard) != 1 else ''}"
@@ -113,9 +113,16 @@ def _mean_sd(values: Sequence[Any]) -> tuple[float, float, int]:
     return mean, statistics.stdev(numbers) if len(numbers) > 1 else math.nan, len(numbers)
 
 
-def _cell(value: Any) -> str:
+def digits(value: Any, most: int = 2) -> str:
+    """A number with one decimal, or with as many as it is printed with, up to `most`; "–" for what does not exist."""
     number = _number(value)
-    return f"{number:.1f}" if math.isfinite(number) else MISSING
+    if not math.isfinite(number):
+        return MISSING
+    return f"{number:.1f}" if most < 2 or round(number, 1) == number else f"{number:.{most}f}"
+
+
+def _cell(value: Any) -> str:
+    return digits(value, most=1)
 
 
 def _mean_cell(values: Sequence[Any]) -> str:

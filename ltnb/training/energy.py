@@ -1,0 +1,94 @@
+"""Energy of a piece of work, read from a counter of the hardware or not at all.
+
+CodeCarbon's offline tracker reads the counters: Intel's and AMD's RAPL for the processor, NVML for an NVIDIA GPU. Where
+there is none, it would put in an assumed wattage; here the answer is then None and the reason.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+_PART = {"cuda": "gpu_energy", "cpu": "cpu_energy"}
+
+
+@dataclass
+class Energy:
+    """What a block of work took.
+
+    Attributes:
+        kwh: kilowatt-hours of the device, filled in when the block has ended; None where no counter can be read. The
+            counter is that of the whole processor or board: other work on it counts too.
+        source: the counter that was read, or why there is none.
+    """
+
+    kwh: float | None
+    source: str
+
+
+@contextmanager
+def measured_energy(device: str | torch.device = "cpu") -> Iterator[Energy]:
+    """Measure the energy of the block under ``with``.
+
+    Args:
+        device: where the work runs; its counter is read (the GPU's alone for CUDA).
+
+    Yields:
+        The result, whose ``kwh`` is known after the block.
+    """
+    kind = torch.device(device).type
+    counter, why = _counter(kind, torch.device(device).index or 0)
+    energy = Energy(None, counter or why)
+    if counter is None:
+        yield energy
+        return
+    tracker = _tracker()
+    tracker.start()
+    try:
+        yield energy
+    finally:
+        tracker.stop()
+    energy.kwh = float(getattr(tracker.final_emissions_data, _PART[kind]))
+
+
+def _counter(kind: str, index: int) -> tuple[str | None, str]:
+    """Name of the counter that can be read for a kind of device (None: none), and what to say when there is none."""
+    if kind not in _PART:
+        return None, f"not measurable here: no energy counter is known for {kind}"
+    if importlib.util.find_spec("codecarbon") is None:
+        return None, 'not measurable here: CodeCarbon is missing (pip install "ltnb[energy]")'
+    if kind == "cuda":
+        return ("NVML", "") if _nvml_reads(index) else (None, "not measurable here: NVML gives no energy for this GPU")
+    from codecarbon.core.cpu import is_rapl_available
+
+    return ("RAPL", "") if is_rapl_available() else (None, "not measurable here: no RAPL counter can be read")
+
+
+def _nvml_reads(index: int) -> bool:
+    """Whether the GPU has an energy counter (Volta and later) that may be read."""
+    try:
+        import pynvml
+
+        pynvml.nvmlInit()
+        pynvml.nvmlDeviceGetTotalEnergyConsumption(pynvml.nvmlDeviceGetHandleByIndex(index))
+    except Exception:  # no driver, no right, an older GPU: NVML has an error class for each
+        return False
+    return True
+
+
+def _tracker() -> Any:
+    """CodeCarbon's tracker, which keeps to itself: no network, no file, no log."""
+    from codecarbon import OfflineEmissionsTracker
+
+    return OfflineEmissionsTracker(
+        country_iso_code="CHN",  # it wants one for its carbon figures, which are not used
+        save_to_file=False,
+        log_level="critical",
+        measure_power_secs=1,
+        allow_multiple_runs=True,
+    )
