@@ -168,7 +168,7 @@ def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) 
         if name.startswith(_POSITIVE) and not value > 0:
             fail(name, "positive", repr(value))
     if parameters.get("features"):
-        unused = [name for name in parameters if name in ("dataset", "other_world") or name.endswith("backbone")]
+        unused = [name for name in parameters if name == "other_world" or name.endswith(("dataset", "backbone"))]
         parameters = {**parameters, **dict.fromkeys(unused, "")}
     use_style()
     show = {"width": 160, "max_columns": None, "max_rows": 200, "max_colwidth": 130}

@@ -362,10 +362,17 @@ def test_a_folder_with_its_own_configuration(source, tmp_path):
 
 
 def test_shipped_weights_are_small_and_load():
-    paths = [mini.weights_path(name) for name in mini.MINI_MODELS if mini.weights_path(name).is_file()]
-    if not paths:
+    files = {name: path for name, path in mini.shipped_weights().items() if path.is_file()}
+    if not files:
         pytest.skip("no shipped weights in ltnb/clip/weights: run `make weights`")
-    assert sum(path.stat().st_size for path in paths[0].parent.glob("*.safetensors")) <= 30e6
-    for path in paths:
-        backbone = clip.load(path.stem, device="cpu")
-        assert backbone.pretrained == "shipped" and backbone.metadata
+    assert sum(path.stat().st_size for path in next(iter(files.values())).parent.glob("*.safetensors")) <= 30e6
+    for name in files:
+        backbone = clip.load(name, device="cpu")
+        assert backbone.pretrained == name.partition(":")[2] or backbone.pretrained == "shipped"
+        assert backbone.metadata["model"] == backbone.name
+    assert clip.load("mini-vit:90k").weights_hash != clip.load("mini-vit").weights_hash
+
+
+def test_tags_of_a_mini_model_are_named():
+    with pytest.raises(ValueError, match="90k"):
+        clip.load("mini-vit", "91k")

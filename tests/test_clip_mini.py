@@ -156,3 +156,25 @@ def test_bad_files_and_weights_are_named(ids, tmp_path):
     with pytest.raises(ValueError, match="visual.proj.*finite"):
         mini.save_compact(model, ids, tmp_path / "bad.safetensors", {})
     assert not (tmp_path / "bad.safetensors").exists()
+
+
+def test_a_text_tower_may_lie_in_the_file_beside(ids, tmp_path):
+    whole, other = mini.build_mini("mini-vit-s", seed=1), mini.build_mini("mini-vit-s", seed=2)
+    for name, tensor in other.state_dict().items():
+        if not name.startswith("visual."):
+            tensor.copy_(whole.state_dict()[name])
+    source = mini.save_compact(whole, ids, tmp_path / "source.safetensors", {})
+    with pytest.raises(ValueError, match="text_from"):
+        mini.save_compact(other, ids, tmp_path / "small.safetensors", {}, with_text=False)
+    full = mini.save_compact(other, ids, tmp_path / "full.safetensors", {})
+    small = mini.save_compact(other, ids, tmp_path / "small.safetensors", {"text_from": "source"}, with_text=False)
+    assert small.stat().st_size < full.stat().st_size - source.stat().st_size / 2
+    expected, found = mini.build_mini("mini-vit-s"), mini.build_mini("mini-vit-s", seed=9)
+    mini.load_compact(expected, full)
+    info = mini.load_compact(found, small)
+    assert torch.equal(info.token_ids, ids) and info.metadata == {"text_from": "source"}
+    state = found.state_dict()
+    assert all(torch.equal(tensor, state[name]) for name, tensor in expected.state_dict().items())
+    source.unlink()
+    with pytest.raises(FileNotFoundError, match="source.safetensors"):
+        mini.load_compact(found, small)

@@ -76,6 +76,29 @@ def test_published_rows_of_other_data_sets_stay_out():
     assert "90.0" in set(table["overall"])
 
 
+def test_published_numbers_stand_as_printed_and_ours_with_one_decimal():
+    run = frame.start("01_ivlm", PARAMETERS)
+    run.record.add("table5", "marc_less_latin", report(9))
+    table = run.table("table5", "ivlm/table5", ("overall", "few")).set_index("row")
+    published = table[table["source"] == "published"]
+    assert len(published) == 16  # of both data sets: each row has a counterpart here
+    assert (published.loc["marc_less_latin", "overall"], published.loc["zero_shot_more", "few"]) == ("71.82", "43.41")
+    assert published.loc["disalign_less", "overall"] == "48.43" and "45.0" not in set(published["overall"])
+    assert table[table["source"] == "this run"].loc["marc_less_latin", "overall"] == "90.0"
+    run.record.add("table1", "zero_shot", report(9))
+    run.record.add("table1", "linear_probe", report(6))
+    assert (
+        "I1." in run.verdict("table1")
+        and "Paper: 70.54 → 67.38. This run: the same way, 90.0 → 60.0." in (run.verdict("table1").splitlines()[0])
+    )
+
+
+def test_a_run_on_features_names_no_data_set_and_no_encoder():
+    given = {"latin_dataset": "critters_latin_lt", "small_backbone": "mini-vit-s", "features": "x.npz"}
+    parameters = frame.start("01_ivlm", {**PARAMETERS, **given}).record.parameters
+    assert {parameters[k] for k in ("dataset", "latin_dataset", "backbone", "small_backbone")} == {""}
+
+
 def test_the_verdict_of_a_section_is_computed_from_the_record():
     run = frame.start("02_ballad", PARAMETERS)
     assert run.verdict("table6").count("This run: not measured here.") == 2

@@ -346,3 +346,49 @@ def test_bad_input(case):
     call, message = BAD[case]
     with pytest.raises(ValueError, match=message):
         call()
+
+
+# Decision regions ----------------------------------------------------------------------------------------------------
+
+POINTS, LABELS = np.array([[0.0, 0.0], [0.0, 1.0], [4.0, 0.0], [4.0, 1.0], [4.0, 0.5]]), np.array([0, 0, 1, 1, 1])
+
+
+def halves(grid):
+    """Class 1 from x = 3 on."""
+    return torch.stack([torch.zeros(len(grid)), torch.from_numpy(grid[:, 0]) - 3.0], dim=1)
+
+
+def test_regions_are_where_the_classifier_says():
+    figure = plots.decision_regions(halves, POINTS, LABELS, title="t")
+    (ax,) = figure.axes
+    png(figure)
+    (mesh,) = [child for child in ax.collections if child.get_array() is not None and child.get_array().size > 1000]
+    named = np.asarray(mesh.get_array()).reshape(201, 201)
+    low, high = ax.get_xlim()
+    x = np.linspace(low, high, 201)
+    assert set(np.unique(named)) == {0, 1}
+    np.testing.assert_array_equal(named, np.broadcast_to((x > 3.0).astype(int), (201, 201)))
+    assert legend(ax) == ["class 0 (2)", "class 1 (3)"]
+    assert [to_hex(mesh.get_cmap()(i)).upper() for i in (0, 1)] == list(PALETTE[:2])
+
+
+def test_regions_of_a_class_that_is_named_nowhere_and_without_a_legend():
+    figure = plots.decision_regions(lambda g: np.eye(3)[np.zeros(len(g), int)], POINTS, LABELS, legend=False)
+    png(figure)
+    assert figure.axes[0].get_legend() is None
+
+
+@pytest.mark.parametrize(
+    "scores, points, labels, name",
+    [
+        (halves, POINTS[:, :1], LABELS, "points"),
+        (halves, POINTS, LABELS[:3], "points"),
+        (halves, POINTS, LABELS + 1, "scores"),
+        (lambda grid: np.zeros((3, 2)), POINTS, LABELS, "scores"),
+        (lambda grid: np.zeros((len(grid), 7)), POINTS, LABELS, "scores"),
+        (lambda grid: np.zeros(len(grid)), POINTS, LABELS, "scores"),
+    ],
+)
+def test_bad_regions_are_refused(scores, points, labels, name):
+    with pytest.raises(ValueError, match=name):
+        plots.decision_regions(scores, points, labels)

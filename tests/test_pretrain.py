@@ -138,7 +138,8 @@ def test_what_goes_wrong_in_the_render_thread_is_raised(monkeypatch):
 
 @pytest.mark.parametrize("name", list(module.RECIPES))
 def test_shipped_logs_hold_the_zero_shot_table(name, monkeypatch):
-    log = json.loads(weights_path(name).with_suffix(".log.json").read_text())
+    path = weights_path(name)
+    log = json.loads(path.with_suffix(".log.json").read_text())
     table = log["zero_shot"]
     assert log["steps"] == log["pairs"] // log["batch"] and log["curve"][-1][0] <= log["steps"]
     for row, world in pretrain_table.WORLDS.items():
@@ -146,9 +147,10 @@ def test_shipped_logs_hold_the_zero_shot_table(name, monkeypatch):
         classes = {group: int(mask.sum()) for group, mask in groups.items()}
         mean = sum(n * table[row][group] for group, n in classes.items()) / sum(classes.values())
         assert table[row]["overall"] == pytest.approx(mean, abs=0.02)  # the test sets are balanced
-    assert 40 <= table["telling"]["overall"] <= 70 and table["latin"]["overall"] < 4
+    low = 15 if name == "mini-vit-90k" else 40  # a fifth of the pairs; nothing is promised for it but that it learned
+    assert low <= table["telling"]["overall"] <= 70 and table["latin"]["overall"] < 4
     monkeypatch.setattr(pretrain_table, "WORLDS", {"telling": "calibration"})
-    again = pretrain_table.zero_shot_table(clip.load(name, precision="fp32"), test_per_class=10)
+    again = pretrain_table.zero_shot_table(clip.load(log["model"], path, precision="fp32"), test_per_class=10)
     assert again["telling"]["overall"] == pytest.approx(table["telling"]["overall"], abs=3)
     assert again["template"] == table["template"] and again["precision"] == table["precision"]
 
