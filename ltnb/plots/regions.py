@@ -72,7 +72,7 @@ def decision_regions(
             ax.plot([], [], marker, color=colour, label=f"{names[i]} ({int((y == i).sum())})")
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
         if legend:
-            ax.legend(loc="upper left", fontsize=8, handletextpad=0.2)
+            ax.legend(loc="upper left", fontsize=8, handletextpad=0.2, frameon=True, framealpha=0.9, edgecolor="none")
         if title:
             ax.set_title(title, fontsize=10)
         return figure_of(ax)
