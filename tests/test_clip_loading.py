@@ -276,13 +276,13 @@ def test_loading_writes_nothing_and_leaves_logging_alone(capfd):
 
 
 def test_missing_mini_weights_say_what_to_run(monkeypatch, tmp_path):
-    monkeypatch.setattr(mini, "weights_path", lambda name: tmp_path / f"{name}.safetensors")
+    monkeypatch.setattr(mini, "weights_path", lambda name, tag=None: tmp_path / f"{name}.safetensors")
     with pytest.raises(FileNotFoundError, match=r"mini-rn\.safetensors.*make weights"):
         clip.load("mini-rn")
 
 
 def test_mini_models_load_from_the_shipped_place_and_from_files(monkeypatch, tmp_path):
-    monkeypatch.setattr(mini, "weights_path", lambda name: tmp_path / f"{name}.safetensors")
+    monkeypatch.setattr(mini, "weights_path", lambda name, tag=None: tmp_path / f"{name}.safetensors")
     model = mini.build_mini("mini-vit", seed=9)
     mini.register_mini_models()
     import open_clip

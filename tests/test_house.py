@@ -57,7 +57,7 @@ def pins() -> dict[str, str]:
 
 def test_core_is_torch_and_numpy():
     assert [Requirement(line).name for line in PROJECT["dependencies"]] == ["torch", "numpy"]
-    assert set(EXTRAS) == {"notebooks", "test", "cluster", "all"}
+    assert set(EXTRAS) == {"notebooks", "test", "cluster", "energy", "all"}
     (everything,) = map(Requirement, EXTRAS["all"])
     assert everything.name == "ltnb" and everything.extras == set(EXTRAS) - {"all"}
 

@@ -384,6 +384,8 @@ def test_regions_of_a_class_that_is_named_nowhere_and_without_a_legend():
         (halves, POINTS[:, :1], LABELS, "points"),
         (halves, POINTS, LABELS[:3], "points"),
         (halves, POINTS, LABELS + 1, "scores"),
+        (halves, POINTS, LABELS - 1, "labels"),
+        (halves, POINTS, LABELS + 0.5, "labels"),
         (lambda grid: np.zeros((3, 2)), POINTS, LABELS, "scores"),
         (lambda grid: np.zeros((len(grid), 7)), POINTS, LABELS, "scores"),
         (lambda grid: np.zeros(len(grid)), POINTS, LABELS, "scores"),

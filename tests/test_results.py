@@ -251,7 +251,7 @@ def test_comparison_stands_in_a_fixed_order():
     standard = [record(seed, overall=60.0 + seed) for seed in range(3)]
     table = comparison("table5", record(overall=64.04), standard, published, ["overall", "few", "f1"])
     assert table.to_numpy().tolist() == [
-        ["published", "P2", "70.5", "–", "–"],
+        ["published", "P2", "70.54", "–", "–"],
         ["published", "P1", "–", "3.0", "–"],
         ["this run", "frozen", "64.0", "–", "–"],
         ["this run", "both", "72.0", "–", "–"],

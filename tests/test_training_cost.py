@@ -59,8 +59,11 @@ def test_on_a_gpu_the_allocator_is_asked():
 class Tracker:
     """Stands in for CodeCarbon's."""
 
+    mode = "intel_rapl"
+
     def __init__(self, **settings):
         assert settings["save_to_file"] is False
+        self._hardware = [types.SimpleNamespace(_mode=self.mode)]
         self.final_emissions_data = None
 
     def start(self):
@@ -90,6 +93,13 @@ def test_energy_is_that_of_the_device_alone(codecarbon, monkeypatch):
     with measured_energy("cuda:1") as energy:
         pass
     assert (energy.kwh, energy.source) == (0.5, "NVML")
+
+
+def test_a_wattage_that_codecarbon_assumes_is_no_measurement(codecarbon, monkeypatch):
+    monkeypatch.setattr(Tracker, "mode", "constant")
+    with measured_energy("cpu") as energy:
+        pass
+    assert energy.kwh is None and energy.source.startswith("not measurable here: ")
 
 
 def test_the_tracker_stops_when_the_work_fails(codecarbon):

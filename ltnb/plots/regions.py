@@ -50,6 +50,8 @@ def decision_regions(
     x, y = to_array(points, "points").astype(np.float64), to_array(labels, "labels")
     if x.ndim != 2 or x.shape[1] != 2 or y.shape != (len(x),) or not len(x):
         raise ValueError(f"points must have shape (N, 2) and labels (N,), got {x.shape} and {y.shape}")
+    if y.dtype.kind not in "iu" or y.min() < 0:
+        raise ValueError(f"labels must be integers from 0 on, got {y.dtype} from {y.min()}")
     low, high = x.min(axis=0), x.max(axis=0)
     low, high = low - 0.06 * (high - low), high + 0.06 * (high - low)
     axes = [np.linspace(low[i], high[i], _GRID) for i in (0, 1)]
@@ -60,6 +62,8 @@ def decision_regions(
         raise ValueError(f"scores must give (M, C) with {int(y.max()) + 1} <= C <= {len(_MARKERS)}, got {values.shape}")
     named = values.argmax(axis=1).reshape(_GRID, _GRID)
     names = [f"class {i}" for i in range(n_classes)] if class_names is None else list(class_names)
+    if len(names) != n_classes:
+        raise ValueError(f"class_names must have {n_classes} entries, got {len(names)}")
     with context():
         ax = axes_for(ax, width=4.2, height=3.8)
         colours = list(PALETTE[:n_classes])

@@ -60,8 +60,8 @@ def comparison(
 
     Returns:
         Texts, in columns `source`, `row` and `columns`; first the published rows, then this run's, then the standard
-        runs', each in their own order. Published numbers stand as printed, ours have one decimal, standard ones are
-        "mean ± sample standard deviation" over the seeds, and what does not exist is "–".
+        runs', each in their own order. Published numbers stand with up to two decimals, ours have one decimal, standard
+        ones are "mean ± sample standard deviation" over the seeds, and what does not exist is "–".
 
     Raises:
         ValueError: If neither this run nor the standard ones have such a section.

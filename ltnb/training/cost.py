@@ -22,9 +22,9 @@ class StepCost:
 
     Attributes:
         seconds: median over the measured steps.
-        memory_mib: MiB. On CUDA the peak that the allocator held during the steps, with all that was there before.
-            On a CPU, which has no such counter, what a step needs by construction: weights, their gradients, the
-            optimiser's state and every tensor that was kept for the backward pass.
+        memory_mib: MiB. On CUDA the weights of `modules` and what the allocator held at its peak beyond that which was
+            there before. On a CPU, which has no such counter, what a step needs by construction: weights, their
+            gradients, the optimiser's state and every tensor that was kept for the backward pass.
         how: which of the two it is, ``"allocated"`` or ``"counted"``.
     """
 
@@ -67,6 +67,8 @@ def step_cost(
         if on_gpu:
             torch.cuda.synchronize(device)
 
+    own = _bytes([], modules, None)
+    before = torch.cuda.memory_allocated(device) if on_gpu else 0
     kept: dict[int, Tensor] = {}  # by address; held, so that no address is used twice while we count
     with torch.autograd.graph.saved_tensors_hooks(partial(_note, kept), lambda tensor: tensor):
         once()  # the warm-up: the optimiser's state is there after it
@@ -80,7 +82,8 @@ def step_cost(
         once()
         seconds.append(time.perf_counter() - begun)
     if on_gpu:
-        return StepCost(statistics.median(seconds), torch.cuda.max_memory_allocated(device) / MIB, "allocated")
+        used = torch.cuda.max_memory_allocated(device) - before + own
+        return StepCost(statistics.median(seconds), used / MIB, "allocated")
     return StepCost(statistics.median(seconds), counted / MIB, "counted")
 
 
@@ -90,14 +93,14 @@ def _note(kept: dict[int, Tensor], tensor: Tensor) -> Tensor:
     return tensor
 
 
-def _bytes(kept: Iterable[Tensor], modules: Iterable[nn.Module], optimizer: torch.optim.Optimizer) -> int:
+def _bytes(kept: Iterable[Tensor], modules: Iterable[nn.Module], optimizer: torch.optim.Optimizer | None) -> int:
     """Bytes under what was kept, the weights, their gradients and the optimiser's state; each storage once."""
     tensors = list(kept)
     for module in modules:
         tensors += [*module.parameters(), *module.buffers()]
-    for group in optimizer.param_groups:
-        tensors += [p.grad for p in group["params"] if p.grad is not None]
-    for state in optimizer.state.values():
-        tensors += [value for value in state.values() if isinstance(value, Tensor)]
+    if optimizer is not None:
+        trained = [p for group in optimizer.param_groups for p in group["params"]]
+        tensors += [p.grad for p in trained if p.grad is not None]
+        tensors += [v for state in optimizer.state.values() for v in state.values() if isinstance(v, Tensor)]
     storages = [tensor.untyped_storage() for tensor in tensors]
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())

@@ -7,6 +7,7 @@ there is none, it would put in an assumed wattage; here the answer is then None 
 from __future__ import annotations
 
 import importlib.util
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -53,7 +54,12 @@ def measured_energy(device: str | torch.device = "cpu") -> Iterator[Energy]:
         yield energy
     finally:
         tracker.stop()
-    energy.kwh = float(getattr(tracker.final_emissions_data, _PART[kind]))
+    # a user's settings can make CodeCarbon assume a wattage although the counter is there
+    modes = {getattr(part, "_mode", None) for part in tracker._hardware}
+    if kind == "cpu" and "intel_rapl" not in modes:
+        energy.source = "not measurable here: CodeCarbon did not read the RAPL counter"
+    else:
+        energy.kwh = float(getattr(tracker.final_emissions_data, _PART[kind]))
 
 
 def _counter(kind: str, index: int) -> tuple[str | None, str]:
@@ -66,6 +72,7 @@ def _counter(kind: str, index: int) -> tuple[str | None, str]:
         return ("NVML", "") if _nvml_reads(index) else (None, "not measurable here: NVML gives no energy for this GPU")
     from codecarbon.core.cpu import is_rapl_available
 
+    logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # a counter that may not be read is no news
     return ("RAPL", "") if is_rapl_available() else (None, "not measurable here: no RAPL counter can be read")
 
 
