@@ -7,6 +7,7 @@ ResNets, which end in an attention pool) and ``TimmModel`` around a transformer 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import torch
@@ -50,6 +51,7 @@ def layers(tower: nn.Module, images: Tensor) -> dict[str, Callable[[], Tensor]]:
 def _vit(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
     tokens = tower.transformer(tower._embeds(images))
 
+    @cache
     def pooled() -> Tensor:
         return tower._pool(tokens)[0]
 
@@ -62,6 +64,7 @@ def _vit(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
 def _resnet(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
     pool, features = tower.attnpool, _feature_map(tower, images)
 
+    @cache
     def pooled() -> Tensor:
         return _attend(pool, features, all_queries=False)[:, 0]
 

@@ -111,7 +111,7 @@ def _load_mini(name: str, pretrained: Any, quick_gelu: bool | None, precision: s
             info = mini.load_compact(model, path)
         else:
             archives.load_file(model, path, known=None)
-        label = "shipped" if pretrained is None else str(pretrained) if shipped else path.name
+        label = (pretrained or "shipped") if shipped else path.name
     # A full table costs most of a training step, and rows never seen in pre-training have nothing to start from.
     model.token_embedding.weight.requires_grad_(False)  # type: ignore[union-attr]
     config = {"size": open_clip.get_model_config(name)["vision_cfg"]["image_size"]}

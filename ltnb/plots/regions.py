@@ -58,7 +58,7 @@ def decision_regions(
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     values = to_array(scores(grid), "scores")
     n_classes = values.shape[1] if values.ndim == 2 else 0
-    if len(values) != len(grid) or not max(int(y.max()) + 1, 1) <= n_classes <= len(_MARKERS):
+    if len(values) != len(grid) or not int(y.max()) < n_classes <= len(_MARKERS):
         raise ValueError(f"scores must give (M, C) with {int(y.max()) + 1} <= C <= {len(_MARKERS)}, got {values.shape}")
     named = values.argmax(axis=1).reshape(_GRID, _GRID)
     names = [f"class {i}" for i in range(n_classes)] if class_names is None else list(class_names)

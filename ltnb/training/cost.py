@@ -6,7 +6,6 @@ import statistics
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -55,7 +54,7 @@ def step_cost(
         ValueError: repeats is no whole number from 1 on.
     """
     check_integer(repeats, "repeats", 1)
-    modules = list(modules)
+    weights = [tensor for module in modules for tensor in (*module.parameters(), *module.buffers())]
     device = optimizer.param_groups[0]["params"][0].device
     on_gpu = device.type == "cuda"
 
@@ -67,40 +66,41 @@ def step_cost(
         if on_gpu:
             torch.cuda.synchronize(device)
 
-    own = _bytes([], modules, None)
-    before = torch.cuda.memory_allocated(device) if on_gpu else 0
-    kept: dict[int, Tensor] = {}  # by address; held, so that no address is used twice while we count
-    with torch.autograd.graph.saved_tensors_hooks(partial(_note, kept), lambda tensor: tensor):
-        once()  # the warm-up: the optimiser's state is there after it
-    counted = _bytes(kept.values(), modules, optimizer)
-    kept.clear()
+    # the warm-up, after which the optimiser's state is there, shows what a CPU keeps
     if on_gpu:
+        before = torch.cuda.memory_allocated(device)
+        once()
         torch.cuda.reset_peak_memory_stats(device)
+    else:
+        counted = _counted(once, weights, optimizer)
     seconds = []
     for _ in range(repeats):
         begun = time.perf_counter()
         once()
         seconds.append(time.perf_counter() - begun)
     if on_gpu:
-        used = torch.cuda.max_memory_allocated(device) - before + own
-        return StepCost(statistics.median(seconds), used / MIB, "allocated")
-    return StepCost(statistics.median(seconds), counted / MIB, "counted")
+        memory, how = torch.cuda.max_memory_allocated(device) - before + _bytes(weights), "allocated"
+    else:
+        memory, how = counted, "counted"
+    return StepCost(statistics.median(seconds), memory / MIB, how)
 
 
-def _note(kept: dict[int, Tensor], tensor: Tensor) -> Tensor:
-    """Hook that sees each tensor as autograd keeps it for the backward pass."""
-    kept[tensor.untyped_storage().data_ptr()] = tensor.detach()
-    return tensor
+def _counted(once: Callable[[], None], weights: Iterable[Tensor], optimizer: torch.optim.Optimizer) -> int:
+    """Bytes of the weights, their gradients, the optimiser's state and what autograd keeps during one step."""
+    kept: dict[int, Tensor] = {}  # by address; held, so that no address is used twice while we count
+
+    def note(tensor: Tensor) -> Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.detach()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
+        once()
+    gradients = [p.grad for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+    state = [value for of in optimizer.state.values() for value in of.values() if isinstance(value, Tensor)]
+    return _bytes([*weights, *kept.values(), *gradients, *state])
 
 
-def _bytes(kept: Iterable[Tensor], modules: Iterable[nn.Module], optimizer: torch.optim.Optimizer | None) -> int:
-    """Bytes under what was kept, the weights, their gradients and the optimiser's state; each storage once."""
-    tensors = list(kept)
-    for module in modules:
-        tensors += [*module.parameters(), *module.buffers()]
-    if optimizer is not None:
-        trained = [p for group in optimizer.param_groups for p in group["params"]]
-        tensors += [p.grad for p in trained if p.grad is not None]
-        tensors += [v for state in optimizer.state.values() for v in state.values() if isinstance(v, Tensor)]
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    """Bytes of the storages under tensors, each storage once."""
     storages = [tensor.untyped_storage() for tensor in tensors]
     return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-_PART = {"cuda": "gpu_energy", "cpu": "cpu_energy"}
+_COUNTERS = {"cpu": ("RAPL", "cpu_energy"), "cuda": ("NVML", "gpu_energy")}
+"""Kind of device -> its counter, and where CodeCarbon puts what it read from it."""
 
 
 @dataclass
@@ -42,12 +43,13 @@ def measured_energy(device: str | torch.device = "cpu") -> Iterator[Energy]:
     Yields:
         The result, whose ``kwh`` is known after the block.
     """
-    kind = torch.device(device).type
-    counter, why = _counter(kind, torch.device(device).index or 0)
-    energy = Energy(None, counter or why)
-    if counter is None:
-        yield energy
+    where = torch.device(device)
+    why_not = _why_not(where)
+    if why_not:
+        yield Energy(None, f"not measurable here: {why_not}")
         return
+    counter, part = _COUNTERS[where.type]
+    energy = Energy(None, counter)
     tracker = _tracker()
     tracker.start()
     try:
@@ -55,25 +57,24 @@ def measured_energy(device: str | torch.device = "cpu") -> Iterator[Energy]:
     finally:
         tracker.stop()
     # a user's settings can make CodeCarbon assume a wattage although the counter is there
-    modes = {getattr(part, "_mode", None) for part in tracker._hardware}
-    if kind == "cpu" and "intel_rapl" not in modes:
+    if counter == "RAPL" and all(getattr(hardware, "_mode", None) != "intel_rapl" for hardware in tracker._hardware):
         energy.source = "not measurable here: CodeCarbon did not read the RAPL counter"
     else:
-        energy.kwh = float(getattr(tracker.final_emissions_data, _PART[kind]))
+        energy.kwh = float(getattr(tracker.final_emissions_data, part))
 
 
-def _counter(kind: str, index: int) -> tuple[str | None, str]:
-    """Name of the counter that can be read for a kind of device (None: none), and what to say when there is none."""
-    if kind not in _PART:
-        return None, f"not measurable here: no energy counter is known for {kind}"
+def _why_not(device: torch.device) -> str:
+    """Why the device's counter cannot be read; empty when it can."""
+    if device.type not in _COUNTERS:
+        return f"no energy counter is known for {device.type}"
     if importlib.util.find_spec("codecarbon") is None:
-        return None, 'not measurable here: CodeCarbon is missing (pip install "ltnb[energy]")'
-    if kind == "cuda":
-        return ("NVML", "") if _nvml_reads(index) else (None, "not measurable here: NVML gives no energy for this GPU")
+        return 'CodeCarbon is missing (pip install "ltnb[energy]")'
+    if device.type == "cuda":
+        return "" if _nvml_reads(device.index or 0) else "NVML gives no energy for this GPU"
     from codecarbon.core.cpu import is_rapl_available
 
     logging.getLogger("codecarbon").setLevel(logging.CRITICAL)  # a counter that may not be read is no news
-    return ("RAPL", "") if is_rapl_available() else (None, "not measurable here: no RAPL counter can be read")
+    return "" if is_rapl_available() else "no RAPL counter can be read"
 
 
 def _nvml_reads(index: int) -> bool:
