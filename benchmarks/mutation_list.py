@@ -281,7 +281,7 @@ LOSSES = (
             ("length by absolute values", "vector_norm(x, dim", "vector_norm(x, ord=1, dim"),
             ("squares overflow", "x = x / torch.where(largest > 0, largest, torch.ones_like(largest))", "x = x * 1"),
             ("a row of zeros", "torch.where(norm > 0, norm, torch.ones_like(norm))", "norm"),
-            ("autocast", "with full:", "with contextlib.nullcontext():"),
+            ("autocast", "with without_autocast(image_emb):", "if True:"),
             (
                 "precision of the images alone",
                 "torch.promote_types(image_emb.dtype, text_emb.dtype)",

@@ -12,7 +12,6 @@ import pytest
 
 from ltnb.clip.mini import register_mini_models, vocabulary_ids
 from ltnb.data import critters
-from ltnb.data.corpus import corpus_statistics
 from ltnb.data.critters_captions import HISTORY, PLACES, PUBLISHING, caption, stream_table, vocabulary_texts
 from ltnb.data.critters_species import species_world
 from ltnb.data.critters_texts import DESCRIPTOR_KINDS, SENTENCE_KINDS, WorldTexts, world_texts
@@ -348,29 +347,3 @@ def test_texts_are_frozen_with_the_world_version():
 
 
 # ---- statistics
-
-
-def test_corpus_statistics_against_counting_by_hand():
-    corpus = [["It is a cat.", "Oslo, 1912"], [], ["x"], ["one two three", "a b", "c"]]
-    found = corpus_statistics(corpus)
-    assert (found.classes, found.sentences, found.fewest, found.most) == (4, 6, 0, 3)
-    assert found.mean == 1.5
-    assert found.median == 1.5
-    assert found.tokens == pytest.approx((5 + 3 + 1 + 3 + 2 + 1) / 6)
-    assert corpus_statistics(corpus, list).tokens == pytest.approx(sum(map(len, sum(corpus, []))) / 6)
-    assert str(found) == "4 classes, 6 sentences: M_min 0, M_max 3, M_mean 2, M_med 2, L_avg 2"
-    assert np.isnan(corpus_statistics([[], []]).tokens)
-
-
-@pytest.mark.parametrize(
-    ("corpus", "message"),
-    [
-        ([], "corpus must be a list of lists"),
-        ("text", "corpus must be"),
-        (["a", "b"], "class 0"),
-        ([["a"], [1]], "class 1"),
-    ],
-)
-def test_corpus_statistics_names_bad_input(corpus, message):
-    with pytest.raises(ValueError, match=message):
-        corpus_statistics(corpus)

@@ -1,13 +1,17 @@
-"""How much text a class-level corpus holds."""
+"""A class-level corpus of sentences: how much text it holds, its files, its prompt sentences."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+
+from ltnb._checks import check_texts, fail
+from ltnb._files import replacing
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,7 @@ def corpus_statistics(
     Raises:
         ValueError: no class, or something else than lists of strings.
     """
-    if isinstance(corpus, str) or not len(corpus):
-        raise ValueError(f"corpus must be a list of lists of sentences, one a class, got {corpus!r:.80}")
-    for c, lines in enumerate(corpus):
-        if isinstance(lines, str) or not all(isinstance(line, str) for line in lines):
-            raise ValueError(f"corpus must hold a list of sentences for each class, got {lines!r:.80} for class {c}")
+    _check_corpus(corpus)
     split = tokenize or re.compile(r"\w+|[^\w\s]").findall
     sizes = np.array([len(lines) for lines in corpus])
     lengths = [len(split(line)) for lines in corpus for line in lines]
@@ -71,3 +71,110 @@ def corpus_statistics(
         median=float(np.median(sizes)),
         tokens=float(np.mean(lengths)) if lengths else float("nan"),
     )
+
+
+def read_corpus(folder: str | Path, n_classes: int | None = None) -> list[list[str]]:
+    """Read a corpus in VL-LTR's own layout: ``desc_<i>.txt``, one sentence a line, i counting classes from 0.
+
+    Empty lines and white space around a sentence are dropped.
+
+    Args:
+        folder: The folder with the files, or the one that holds it under the name ``wiki``.
+        n_classes: C, if it is known: then no file may be missing or left over.
+
+    Returns:
+        C lists of sentences.
+
+    Raises:
+        FileNotFoundError: If there is no such file, or one of the classes has none.
+        ValueError: If there are files of more than `n_classes` classes, or a file is no UTF-8 text.
+    """
+    place = Path(folder)
+    place = place / "wiki" if (place / "wiki").is_dir() else place
+    numbers = {_class_of(path) for path in place.glob("desc_*.txt")} - {-1}
+    layout = "one file desc_<i>.txt for each class, i from 0, one sentence a line"
+    if not numbers:
+        raise FileNotFoundError(f"no corpus in {str(place)!r}: VL-LTR's layout is {layout}")
+    if n_classes is not None and max(numbers) >= n_classes:
+        fail("n_classes", f"at least {max(numbers) + 1}, the number of classes in {str(place)!r}", repr(n_classes))
+    missing = sorted(set(range(n_classes or max(numbers) + 1)) - numbers)
+    if missing:
+        raise FileNotFoundError(f"desc_{missing[0]}.txt is missing in {str(place)!r}: VL-LTR's layout is {layout}")
+    return [_read_sentences(place / f"desc_{i}.txt") for i in sorted(numbers)]
+
+
+def write_corpus(folder: str | Path, corpus: Sequence[Sequence[str]]) -> Path:
+    """Write a corpus in VL-LTR's own layout, to ``<folder>/wiki/desc_<i>.txt``; `read_corpus` reads it back.
+
+    Args:
+        folder: Made if it is missing. Files of a larger corpus are not removed, they are an error.
+        corpus: C lists of sentences, none of them empty or with a line break.
+
+    Returns:
+        The folder with the files.
+
+    Raises:
+        ValueError: If the corpus is not as described, or the folder holds files of classes that it does not have.
+    """
+    _check_corpus(corpus)
+    place = Path(folder) / "wiki"
+    for c, lines in enumerate(corpus):
+        bad = next((line for line in lines if line.strip() != line or not line or len(line.splitlines()) > 1), None)
+        if bad is not None:
+            fail("corpus", "of sentences without line breaks or white space around them", f"{bad!r:.60} in class {c}")
+    extra = [path.name for path in place.glob("desc_*.txt") if _class_of(path) >= len(corpus)]
+    if extra:
+        fail("folder", f"without files of other classes than the {len(corpus)} of corpus", f"{min(extra)} in {place}")
+    place.mkdir(parents=True, exist_ok=True)
+    for c, lines in enumerate(corpus):
+        with replacing(place / f"desc_{c}.txt") as temporary:
+            temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    return place
+
+
+def prompt_sentences(class_names: Sequence[str], templates: Sequence[str]) -> list[list[str]]:
+    """Every template with each class name put in: the sentences that VL-LTR adds to a corpus (it: CLIP's 80 templates).
+
+    Args:
+        class_names: C names.
+        templates: strings with one ``{}``, or functions from a name to a sentence, as
+            ``open_clip.OPENAI_IMAGENET_TEMPLATES`` holds them.
+
+    Returns:
+        C lists of ``len(templates)`` sentences.
+
+    Raises:
+        ValueError: no names, no templates, or a string without exactly one ``{}``.
+    """
+    names = check_texts(class_names, "class_names")
+    if isinstance(templates, str) or not len(templates):
+        fail("templates", "a non-empty list", templates)
+    for template in templates:
+        if not callable(template) and (not isinstance(template, str) or template.count("{}") != 1):
+            fail("templates", "functions, or strings with one {} for the class name", repr(template))
+    return [[t(name) if callable(t) else t.replace("{}", name) for t in templates] for name in names]
+
+
+_FILE = re.compile(r"desc_(0|[1-9]\d*)\.txt")
+
+
+def _class_of(path: Path) -> int:
+    """The number i in ``desc_<i>.txt``, -1 for another name."""
+    found = _FILE.fullmatch(path.name)
+    return int(found[1]) if found else -1
+
+
+def _read_sentences(path: Path) -> list[str]:
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} is no UTF-8 text: {error}") from error
+    return [line.strip() for line in lines if line.strip()]
+
+
+def _check_corpus(corpus: Any) -> None:
+    if isinstance(corpus, str) or not len(corpus):
+        raise ValueError(f"corpus must be a list of lists of sentences, one a class, got {corpus!r:.80}")
+    for c, lines in enumerate(corpus):
+        if isinstance(lines, str) or not all(isinstance(line, str) for line in lines):
+            raise ValueError(f"corpus must hold a list of sentences for each class, got {lines!r:.80} for class {c}")

@@ -4,6 +4,7 @@ from ltnb.heads.cosine import CosineClassifier
 from ltnb.heads.crt import reinitialized
 from ltnb.heads.disalign import DisAlign
 from ltnb.heads.knn import KNNHead
+from ltnb.heads.language_guided import LanguageGuidedHead
 from ltnb.heads.learnable_weight_scaling import LearnableWeightScaling
 from ltnb.heads.linear_adapter import LinearAdapter
 from ltnb.heads.marc import MARC
@@ -16,6 +17,7 @@ __all__ = [
     "CosineClassifier",
     "DisAlign",
     "KNNHead",
+    "LanguageGuidedHead",
     "LearnableWeightScaling",
     "LinearAdapter",
     "NearestClassMean",

@@ -54,13 +54,13 @@ class ClassifierAdjuster(nn.Module):
         return nn.Parameter(torch.full_like(self.linear.weight[:, 0], value))
 
 
-def full_precision(features: torch.Tensor, width: int, check_values: bool) -> torch.Tensor:
-    """Checked features (B, D): float32, or float64 for float64 input.
+def full_precision(features: torch.Tensor, width: int, check_values: bool, *, name: str = "features") -> torch.Tensor:
+    """Checked features (B, D) of an argument called ``name``: float32, or float64 for float64 input.
 
     Raises:
         ValueError: If they are not a finite, non-empty floating-point tensor of shape (B, width).
     """
-    check_features(features, "features", width=width, check_values=check_values)
+    check_features(features, name, width=width, check_values=check_values)
     return features.to(torch.promote_types(features.dtype, torch.float32))
 
 

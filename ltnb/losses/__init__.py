@@ -6,11 +6,13 @@ Classification losses share one call, ``loss(logits, targets)``; the contrastive
 from ltnb.losses.balanced_softmax import BalancedSoftmaxLoss
 from ltnb.losses.class_balanced import ClassBalancedLoss
 from ltnb.losses.contrastive import ClassWiseContrastiveLoss
+from ltnb.losses.distillation import FeatureDistillationLoss, LogitDistillationLoss
 from ltnb.losses.effective_number import EffectiveNumberLoss
 from ltnb.losses.focal import FocalLoss
 from ltnb.losses.generalized_reweight import GeneralizedReweightLoss
 from ltnb.losses.image_text import ImageTextCrossEntropy
 from ltnb.losses.lade import LADELoss
+from ltnb.losses.language_guided import LanguageGuidedLoss
 from ltnb.losses.ldam import LDAMLoss
 from ltnb.losses.logit_adjustment import LogitAdjustedLoss, logit_adjust, pc_softmax
 
@@ -19,12 +21,15 @@ __all__ = [
     "ClassBalancedLoss",
     "ClassWiseContrastiveLoss",
     "EffectiveNumberLoss",
+    "FeatureDistillationLoss",
     "FocalLoss",
     "GeneralizedReweightLoss",
     "ImageTextCrossEntropy",
     "LADELoss",
     "LDAMLoss",
+    "LanguageGuidedLoss",
     "LogitAdjustedLoss",
+    "LogitDistillationLoss",
     "logit_adjust",
     "pc_softmax",
 ]

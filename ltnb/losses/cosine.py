@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-
 import torch
+
+from ltnb._autocast import without_autocast
 
 
 def unit(x: torch.Tensor) -> torch.Tensor:
@@ -39,9 +39,7 @@ def cosine_logits(image_emb: torch.Tensor, text_emb: torch.Tensor, temperature: 
         (I, T) tensor, float32 or float64.
     """
     dtype = torch.promote_types(torch.promote_types(image_emb.dtype, text_emb.dtype), torch.float32)
-    kind = image_emb.device.type
-    full = torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else contextlib.nullcontext()
-    with full:
+    with without_autocast(image_emb):
         similarity = unit(image_emb.to(dtype)) @ unit(text_emb.to(dtype)).T
         if isinstance(temperature, torch.Tensor):
             temperature = temperature.to(dtype)

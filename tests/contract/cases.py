@@ -38,6 +38,7 @@ class ModuleCase:
     differentiable: names of the inputs that gradcheck differentiates (parameters are always included).
     limits: name -> function that returns (value, expected value).
     symmetries: name -> function (inputs, rng) -> (changed inputs, what it does to the output).
+    no_effect: parameters whose gradient is zero by the equation itself.
     bad_calls, bad_builds: the tables of bad input, for the call and for the constructor.
     """
 
@@ -49,6 +50,7 @@ class ModuleCase:
     differentiable: tuple[str, ...]
     limits: dict[str, Callable[[Rng], tuple[torch.Tensor, torch.Tensor]]] = field(default_factory=dict)
     symmetries: dict[str, Callable[[Inputs, Rng], tuple[Inputs, Callable]]] = field(default_factory=dict)
+    no_effect: tuple[str, ...] = ()
     bad_calls: tuple[BadInput, ...] = ()
     bad_builds: tuple[tuple[Inputs, str], ...] = ()
     is_loss: bool = True

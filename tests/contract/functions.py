@@ -6,12 +6,15 @@ import numpy as np
 import torch
 from torch import nn
 
-from contract.bad_input import bad_counts, bad_features, bad_targets, bad_values
+from contract.bad_input import bad_counts, bad_features, bad_targets, bad_temperature, bad_values
 from contract.cases import BadInput, FunctionCase
+from ltnb.anchors import image_batch, score_sentences, select_anchors
+from ltnb.data.corpus import prompt_sentences
 from ltnb.data.longtail import exponential_counts, pareto_counts, shot_groups
 from ltnb.heads import KNNHead, reinitialized
 from ltnb.losses import logit_adjust, pc_softmax
 from ltnb.metrics import evaluate
+from ltnb.retrieval import top_images
 from ltnb.samplers import BalancedSampler, sampling_probabilities
 
 COUNTS = np.array([150, 60, 10])
@@ -27,7 +30,69 @@ def _array_with(array: np.ndarray, value: float) -> np.ndarray:
     return array
 
 
+SENTENCES = {"text_emb": LOGITS, "text_labels": torch.from_numpy(LABELS)}
+
 FUNCTIONS = [
+    FunctionCase(
+        "image_batch",
+        image_batch,
+        {"labels": LABELS, "per_class": 2, "seed": 0},
+        (
+            BadInput("labels", "negative", lambda y: _array_with(y, -1)),
+            BadInput("labels", "floats", lambda y: y.astype(float)),
+            BadInput("labels", "empty", lambda y: y[:0]),
+            *bad_values("per_class", 0, -1, 2.5, True),
+            *bad_values("seed", -1, 0.5),
+        ),
+    ),
+    FunctionCase(
+        "score_sentences",
+        score_sentences,
+        {**SENTENCES, "image_emb": LOGITS[:4] + 1, "image_labels": torch.tensor([0, 1, 2, 2]), "temperature": 0.07},
+        (
+            *bad_features("text_emb", width=False),
+            *bad_targets("text_labels"),
+            BadInput("text_labels", "a class without images", lambda y: torch.where(y == 1, 7, y)),
+            *bad_features("image_emb"),
+            *bad_targets("image_labels"),
+            *bad_temperature(),
+        ),
+    ),
+    FunctionCase(
+        "select_anchors",
+        select_anchors,
+        {**SENTENCES, "scores": torch.arange(5.0), "per_class": 2},
+        (
+            *bad_features("text_emb", width=False),
+            *bad_targets("text_labels"),
+            BadInput("text_labels", "a class without sentences", lambda y: torch.where(y == 1, 0, y)),
+            BadInput("scores", "a list", lambda x: x.tolist()),
+            BadInput("scores", "one too few", lambda x: x[:-1]),
+            BadInput("scores", "two-dimensional", lambda x: x[:, None]),
+            BadInput("scores", "NaN", lambda x: x.log().sqrt()),
+            *bad_values("per_class", 0, -1, 2.5, True),
+        ),
+    ),
+    FunctionCase(
+        "top_images",
+        top_images,
+        {"query_emb": LOGITS[:2], "image_emb": LOGITS + 1, "k": 3},
+        (
+            *(bad for bad in bad_features("query_emb", width=False) if bad.why != "one-dimensional"),
+            BadInput("query_emb", "a number", lambda x: x[0, 0]),
+            *bad_features("image_emb"),
+            *bad_values("k", 0, 6, -1, 2.5, True),
+        ),
+    ),
+    FunctionCase(
+        "prompt_sentences",
+        prompt_sentences,
+        {"class_names": ["cat", "dog"], "templates": ["a photo of a {}.", "art of a {}."]},
+        (
+            *bad_values("class_names", [], "cat", None, [1, 2]),
+            *bad_values("templates", [], "a photo of a {}.", ["a photo"], ["{} and {}"], [3]),
+        ),
+    ),
     FunctionCase(
         "exponential_counts",
         exponential_counts,

@@ -13,7 +13,13 @@ from contract import oracles
 from contract.bad_input import bad_features, bad_targets, bad_temperature, set_last
 from contract.cases import BadInput, Inputs, ModuleCase, Rng, permuted, randn, rescaled, rotated, same
 from contract.classification import CLASSIFICATION
-from ltnb.losses import ClassWiseContrastiveLoss, ImageTextCrossEntropy
+from ltnb.losses import (
+    ClassWiseContrastiveLoss,
+    FeatureDistillationLoss,
+    ImageTextCrossEntropy,
+    LanguageGuidedLoss,
+    LogitDistillationLoss,
+)
 
 
 def _contrastive_inputs(rng: Rng, temperature: float = 0.3) -> Inputs:
@@ -191,4 +197,167 @@ IMAGE_TEXT = ModuleCase(
     ),
 )
 
-LOSSES = [_contrastive_case(0.0), _contrastive_case(0.1), IMAGE_TEXT, *CLASSIFICATION]
+# ---- distillation ----------------------------------------------------------------------------------------------------
+
+EMBEDDINGS = ("image_emb", "text_emb", "teacher_image_emb", "teacher_text_emb")
+
+
+def _pairs(rng: Rng, teacher_width: int = 4) -> Inputs:
+    """Six pairs of the student and of the teacher."""
+    shapes = zip(EMBEDDINGS, (4, 4, teacher_width, teacher_width), strict=True)
+    return {name: randn(rng, 6, width) * 3 for name, width in shapes}
+
+
+def _distillation_inputs(rng: Rng, temperature: float = 0.3) -> Inputs:
+    return {**_pairs(rng, 3), "temperature": torch.tensor(temperature, dtype=torch.float64)}
+
+
+def _distillation_extreme(rng: Rng) -> Inputs:
+    signs = torch.tensor([1.0, -1, 1, -1, 1, -1], dtype=torch.float64)[:, None].repeat(1, 4)
+    return {**dict(zip(EMBEDDINGS, (signs, -signs, signs, signs), strict=True)), "temperature": 1e-4}
+
+
+def _own_teacher(rng: Rng) -> tuple[torch.Tensor, torch.Tensor]:
+    """A student that equals its teacher pays the entropy of its own rows and columns."""
+    v, u = randn(rng, 6, 4), randn(rng, 6, 4)
+    logits = F.cosine_similarity(v[:, None], u[None], dim=-1) / 0.2
+    entropies = sum(torch.distributions.Categorical(logits=z).entropy().mean() for z in (logits, logits.T))
+    return LogitDistillationLoss()(v, u, v, u, 0.2), entropies
+
+
+def _sure_teacher(form: str, rng: Rng) -> tuple[torch.Tensor, torch.Tensor]:
+    """A teacher that is sure of every pair: CLIP's loss, in both forms."""
+    v, u, teacher = randn(rng, 6, 8), randn(rng, 6, 8), torch.eye(6, dtype=torch.float64)
+    logits = F.cosine_similarity(v[:, None], u[None], dim=-1) / 0.01
+    expected = sum(F.cross_entropy(z, torch.arange(6)) for z in (logits, logits.T))
+    return LogitDistillationLoss(form)(v, u, teacher, teacher, 0.01), expected
+
+
+def _blind_teacher(rng: Rng) -> tuple[torch.Tensor, torch.Tensor]:
+    """All the teacher's texts are equal and so are its images: the mean of -log p over whole rows."""
+    v, u, teacher = randn(rng, 6, 4), randn(rng, 6, 4), randn(rng, 1, 3).repeat(6, 1)
+    logits = F.cosine_similarity(v[:, None], u[None], dim=-1) / 0.2
+    return LogitDistillationLoss()(v, u, teacher, teacher, 0.2), -logits.log_softmax(1).mean() - logits.log_softmax(
+        0
+    ).mean()
+
+
+def _swapped_towers(inputs: Inputs, rng: Rng) -> tuple[Inputs, Callable]:
+    order = ("text_emb", "image_emb", "teacher_text_emb", "teacher_image_emb", *list(inputs)[4:])
+    return dict(zip(inputs, (inputs[name] for name in order), strict=True)), same
+
+
+PAIRS_BAD = (
+    *bad_features("image_emb", width=False),
+    *bad_features("text_emb"),
+    *bad_features("teacher_image_emb", width=False),
+    *bad_features("teacher_text_emb"),
+    *(BadInput(name, "one row less", lambda x: x[:-1]) for name in EMBEDDINGS[1:]),
+)
+PAIRS_SYMMETRIES = {
+    "order of pairs": permuted(*EMBEDDINGS),
+    **{f"length of {name}": rescaled(name) for name in EMBEDDINGS},
+    "images for texts": _swapped_towers,
+}
+
+
+def _logit_distillation_case(form: str) -> ModuleCase:
+    return ModuleCase(
+        name=f"logit distillation, {form}",
+        build=partial(LogitDistillationLoss, form=form),
+        inputs=_distillation_inputs,
+        extreme=_distillation_extreme,
+        oracle=partial(oracles.logit_distillation, form=form),
+        differentiable=("image_emb", "text_emb"),
+        limits={"sure teacher": partial(_sure_teacher, form)}
+        | ({"own teacher": _own_teacher, "blind teacher": _blind_teacher} if form == "full" else {}),
+        symmetries={
+            **PAIRS_SYMMETRIES,
+            "rotation of the student": rotated("image_emb", "text_emb"),
+            "rotation of the teacher": rotated("teacher_image_emb", "teacher_text_emb"),
+        },
+        bad_calls=(*PAIRS_BAD, *bad_temperature()),
+        bad_builds=tuple(({"form": value}, "form") for value in ("released", None, "", True)),
+    )
+
+
+FEATURE_DISTILLATION = ModuleCase(
+    name="feature distillation",
+    build=FeatureDistillationLoss,
+    inputs=_pairs,
+    extreme=lambda rng: {name: randn(rng, 6, 4).sign() * 1e4 for name in EMBEDDINGS},
+    oracle=oracles.feature_distillation,
+    differentiable=("image_emb", "text_emb"),
+    limits={
+        "own teacher": lambda rng: (
+            FeatureDistillationLoss()(*(x := (randn(rng, 6, 4), randn(rng, 6, 4))), *x),
+            torch.zeros((), dtype=torch.float64),
+        ),
+        "opposite teacher": lambda rng: (
+            FeatureDistillationLoss()(x := randn(rng, 6, 4), x, -x, -3 * x),
+            torch.tensor(8.0),
+        ),
+    },
+    symmetries=PAIRS_SYMMETRIES | {"rotation": rotated("image_emb", "teacher_image_emb")},
+    bad_calls=(
+        *PAIRS_BAD,
+        BadInput("teacher_image_emb", "another width", lambda x: x[:, :-1], named="teacher_text_emb"),
+    ),
+)
+
+# ---- the language-guided head's loss ---------------------------------------------------------------------------------
+
+
+def _two_branches(rng: Rng, size: float = 2.0) -> Inputs:
+    logits = {name: randn(rng, 6, 5) * size for name in ("logits_image", "logits_text")}
+    return {**logits, "targets": torch.from_numpy(rng.integers(5, size=6))}
+
+
+def _twice_torch(rng: Rng) -> tuple[torch.Tensor, torch.Tensor]:
+    z, y = randn(rng, 6, 5), torch.from_numpy(rng.integers(5, size=6))
+    return LanguageGuidedLoss()(z, z, y), 2 * F.cross_entropy(z, y)
+
+
+def _shifted_rows(inputs: Inputs, rng: Rng) -> tuple[Inputs, Callable]:
+    return {**inputs, "logits_text": inputs["logits_text"] + randn(rng, 6, 1) * 10}, same
+
+
+def _swapped_branches(inputs: Inputs, rng: Rng) -> tuple[Inputs, Callable]:
+    return {**inputs, "logits_image": inputs["logits_text"], "logits_text": inputs["logits_image"]}, same
+
+
+def _language_guided_case(smoothing: float) -> ModuleCase:
+    return ModuleCase(
+        name=f"language-guided loss, smoothing {smoothing:g}",
+        build=partial(LanguageGuidedLoss, label_smoothing=smoothing),
+        inputs=_two_branches,
+        extreme=lambda rng: {
+            **_two_branches(rng),
+            **{name: randn(rng, 6, 5).sign() * 1e4 for name in ("logits_image", "logits_text")},
+        },
+        oracle=partial(oracles.language_guided_loss, smoothing=smoothing),
+        differentiable=("logits_image", "logits_text"),
+        limits={"one branch twice": _twice_torch} if smoothing == 0 else {},
+        symmetries={
+            "order": permuted("logits_image", "logits_text", "targets"),
+            "shift of a row": _shifted_rows,
+            "branches": _swapped_branches,
+        },
+        bad_calls=(
+            *bad_features("logits_image", width=False),
+            *bad_features("logits_text"),
+            BadInput("logits_text", "one row less", lambda x: x[:-1]),
+            *bad_targets("targets", n_classes=5),
+        ),
+        bad_builds=tuple(({"label_smoothing": v}, "label_smoothing") for v in (-0.1, 1.0, float("nan"), "0.1", True)),
+    )
+
+
+DISTILLATION = [
+    _logit_distillation_case("full"),
+    _logit_distillation_case("paper"),
+    FEATURE_DISTILLATION,
+    _language_guided_case(0.0),
+    _language_guided_case(0.1),
+]
+LOSSES = [_contrastive_case(0.0), _contrastive_case(0.1), IMAGE_TEXT, *DISTILLATION, *CLASSIFICATION]

@@ -38,6 +38,58 @@ def class_wise_contrastive(state, image_emb, text_emb, image_labels, text_labels
     return visual / n_images + linguistic / n_texts
 
 
+def logit_distillation(state, image_emb, text_emb, teacher_image_emb, teacher_text_emb, temperature, *, form):
+    """VL-LTR Eq. 3: as printed the term of the pair itself, in full all terms of the row and of the column."""
+    n, tau = len(image_emb), float(temperature)
+    student = [[cosine(v, u) / tau for u in text_emb] for v in image_emb]
+    teacher = [[cosine(v, u) / tau for u in teacher_text_emb] for v in teacher_image_emb]
+    total = 0.0
+    for own, other in ((student, teacher), (list(zip(*student, strict=True)), list(zip(*teacher, strict=True)))):
+        for i in range(n):
+            for j in range(n) if form == "full" else [i]:
+                total -= math.exp(log_softmax_at(list(other[i]), j)) * log_softmax_at(list(own[i]), j)
+    return total / n
+
+
+def feature_distillation(state, image_emb, text_emb, teacher_image_emb, teacher_text_emb):
+    """Squared distance of unit vectors: 2 - 2 cos."""
+    pairs = [*zip(image_emb, teacher_image_emb, strict=True), *zip(text_emb, teacher_text_emb, strict=True)]
+    return sum(2 - 2 * cosine(a, b) for a, b in pairs) / len(image_emb)
+
+
+def language_guided_loss(state, logits_image, logits_text, targets, *, smoothing):
+    """VL-LTR Eq. 9: two cross-entropies."""
+    total = 0.0
+    for logits in (logits_image, logits_text):
+        for row, y in zip(logits, targets, strict=True):
+            log_p = [log_softmax_at(list(row), c) for c in range(len(row))]
+            total -= (1 - smoothing) * log_p[y] + smoothing * sum(log_p) / len(row)
+    return total / len(targets)
+
+
+def language_guided(state, image_emb, *, tau, epsilon=1e-5):
+    """VL-LTR Eq. 4-7, sentence by sentence: (2, B, C), the image branch first."""
+
+    def norm(x, name):
+        x = (x - x.mean()) / math.sqrt(x.var() + epsilon)
+        return x * state[f"{name}.weight"] + state[f"{name}.bias"]
+
+    anchors, padding = state["anchors"], state["padding_mask"]
+    image, text = [], []
+    for e in image_emb:
+        hidden = np.maximum(state["mlp.0.weight"] @ e + state["mlp.0.bias"], 0)
+        image.append(state["mlp.2.weight"] @ hidden + state["mlp.2.bias"])
+        query = state["query.weight"] @ norm(e, "query_norm")
+        row = []
+        for sentences, padded in zip(anchors, padding, strict=True):
+            real = [a for a, hide in zip(sentences, padded, strict=True) if not hide]
+            scores = [float(query @ (state["key.weight"] @ norm(a, "key_norm"))) / math.sqrt(len(e)) for a in real]
+            gathered = sum(math.exp(log_softmax_at(scores, m)) * a for m, a in enumerate(real))
+            row.append(cosine(e, gathered) / tau)
+        text.append(row)
+    return np.array([image, text])
+
+
 def image_text_cross_entropy(state, image_emb, class_text_emb, labels, temperature):
     """BALLAD Eq. 2 with the K class texts of Eq. 4 as candidates (Algorithm 1)."""
     total = 0.0

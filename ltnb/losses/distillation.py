@@ -1,0 +1,145 @@
+"""Distillation from the frozen CLIP, so that a small corpus does not make fine-tuning forget: VL-LTR Eq. 3."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ltnb._checks import check_choice, check_features, check_temperature, fail
+from ltnb.losses.cosine import cosine_logits, unit
+
+FORMS = ("full", "paper")
+
+
+class LogitDistillationLoss(nn.Module):
+    r"""The student's image-text similarities in a batch follow the teacher's, in both directions.
+
+    With S_ij the student's and S'_ij the teacher's cosine similarity of image i and text j, N pairs, p and p' their
+    softmax over a row (and over a column for the other direction):
+
+        full:   mean_i  - sum_j  p'_ij log p_ij     + the same for the columns     (the released code's form)
+        paper:  mean_i  - p'_ii log p_ii            + the same for the columns     (Eq. 3 as printed)
+
+    The printed form looks at the diagonal alone: it is smallest where the student is sure of every pair, not where it
+    agrees with the teacher, and 0 where the teacher is sure that a pair does not belong together.
+
+    Args:
+        form: ``"full"`` or ``"paper"``.
+        check_values: Look at values (NaN, infinity) off the CPU too.
+
+    Raises:
+        ValueError: If `form` is neither.
+
+    Source: VL-LTR (Tian et al. 2022) Eq. 3; the released code averages the two directions, Eq. 3 adds them.
+    """
+
+    def __init__(self, form: str = "full", *, check_values: bool = False) -> None:
+        super().__init__()
+        self.form = check_choice(form, "form", FORMS)
+        self.check_values = check_values
+
+    def forward(
+        self,
+        image_emb: torch.Tensor,
+        text_emb: torch.Tensor,
+        teacher_image_emb: torch.Tensor,
+        teacher_text_emb: torch.Tensor,
+        temperature: float | torch.Tensor,
+    ) -> torch.Tensor:
+        """Loss of one batch of pairs.
+
+        Args:
+            image_emb: (N, D) floating point, any length, the student's.
+            text_emb: (N, D), the student's text of each image.
+            teacher_image_emb: (N, D'), the teacher's; no gradient reaches it.
+            teacher_text_emb: (N, D'), the teacher's; no gradient reaches it.
+            temperature: tau of both softmaxes, a positive number or a tensor with one element; it learns from the
+                student's side alone.
+
+        Returns:
+            Scalar, float32 (float64 if a student's embedding is float64).
+
+        Raises:
+            ValueError: If a shape, dtype or value is not as described.
+        """
+        _check_pairs(image_emb, text_emb, teacher_image_emb, teacher_text_emb, self.check_values)
+        tau = check_temperature(temperature, check_values=self.check_values)
+        teacher_tau = tau.detach() if isinstance(tau, torch.Tensor) else tau
+        logits = cosine_logits(image_emb, text_emb, tau)
+        teacher = cosine_logits(teacher_image_emb.detach(), teacher_text_emb.detach(), teacher_tau).to(logits.dtype)
+        return self._one_way(logits, teacher) + self._one_way(logits.T, teacher.T)
+
+    def _one_way(self, logits: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+        """Mean over the rows of the teacher's cross-entropy, whole rows or their diagonal term."""
+        terms = teacher.softmax(dim=1) * logits.log_softmax(dim=1)
+        return -(terms.sum(dim=1) if self.form == "full" else terms.diagonal()).mean()
+
+    def extra_repr(self) -> str:
+        """Show the form when printed."""
+        return f"form={self.form!r}"
+
+
+class FeatureDistillationLoss(nn.Module):
+    r"""Student and teacher embeddings point the same way, in both towers.
+
+        mean_i ||v_i - v'_i||^2 + mean_i ||u_i - u'_i||^2        (all of unit length)
+
+    VL-LTR's Table 9 compares it with distilling the logits and gives no formula; this is the plainest one.
+
+    Args:
+        check_values: Look at values (NaN, infinity) off the CPU too.
+
+    Source: VL-LTR (Tian et al. 2022) appendix E, Table 9 ("Feature").
+    """
+
+    def __init__(self, *, check_values: bool = False) -> None:
+        super().__init__()
+        self.check_values = check_values
+
+    def forward(
+        self,
+        image_emb: torch.Tensor,
+        text_emb: torch.Tensor,
+        teacher_image_emb: torch.Tensor,
+        teacher_text_emb: torch.Tensor,
+    ) -> torch.Tensor:
+        """Loss of one batch of pairs.
+
+        Args:
+            image_emb: (N, D) floating point, any length, the student's.
+            text_emb: (N, D), the student's.
+            teacher_image_emb: (N, D), the teacher's; no gradient reaches it.
+            teacher_text_emb: (N, D), the teacher's; no gradient reaches it.
+
+        Returns:
+            Scalar in [0, 8], float32 (float64 if a student's embedding is float64).
+
+        Raises:
+            ValueError: If a shape, dtype or value is not as described.
+        """
+        _check_pairs(image_emb, text_emb, teacher_image_emb, teacher_text_emb, self.check_values)
+        if teacher_image_emb.shape != image_emb.shape:
+            fail("teacher_image_emb", f"of shape {tuple(image_emb.shape)}", teacher_image_emb)
+        return _distance(image_emb, teacher_image_emb) + _distance(text_emb, teacher_text_emb)
+
+
+def _distance(student: torch.Tensor, teacher: torch.Tensor) -> torch.Tensor:
+    """Mean squared distance of unit vectors."""
+    dtype = torch.promote_types(student.dtype, torch.float32)
+    return (unit(student.to(dtype)) - unit(teacher.detach().to(dtype))).square().sum(dim=1).mean()
+
+
+def _check_pairs(
+    image: torch.Tensor, text: torch.Tensor, teacher_image: torch.Tensor, teacher_text: torch.Tensor, look: bool
+) -> None:
+    check_features(image, "image_emb", check_values=look)
+    check_features(text, "text_emb", width=image.shape[1], check_values=look)
+    check_features(teacher_image, "teacher_image_emb", check_values=look)
+    check_features(teacher_text, "teacher_text_emb", width=teacher_image.shape[1], check_values=look)
+    for name, tensor in {
+        "text_emb": text,
+        "teacher_image_emb": teacher_image,
+        "teacher_text_emb": teacher_text,
+    }.items():
+        if len(tensor) != len(image):
+            fail(name, f"of {len(image)} rows, as image_emb", tensor)

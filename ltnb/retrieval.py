@@ -1,0 +1,71 @@
+"""The pictures that answer a text best."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ltnb._checks import check_features, check_integer, fail
+from ltnb.losses.cosine import unit
+
+_BLOCK, _IMAGES = 1 << 23, 1 << 16  # cosines, and images, worked on at a time
+
+
+@torch.no_grad()
+def top_images(query_emb: Tensor, image_emb: Tensor, k: int) -> Tensor:
+    """The k images with the greatest cosine similarity to each query, best first.
+
+    Of equally similar images, equal to the last bit of the products, the one with the smaller index comes first.
+    Queries and images are compared a block at a time: memory does not grow with the number of either, beyond their
+    embeddings and the result.
+
+    Args:
+        query_emb: (Q, D) or, for one query, (D,); floating point, any length. Of texts in the first place, but an
+            image's embedding asks as well.
+        image_emb: (N, D) floating point, any length, on the same device.
+        k: 1 to N.
+
+    Returns:
+        int64 (Q, k), or (k,) for one query: positions in `image_emb`.
+
+    Raises:
+        ValueError: If an argument is not as described.
+
+    Source: VL-LTR (Tian et al. 2022) Fig. 6 and 9, images with the greatest cosine similarity to a concept.
+    """
+    single = isinstance(query_emb, Tensor) and query_emb.ndim == 1
+    queries = check_features(query_emb[None] if single else query_emb, "query_emb")
+    check_features(image_emb, "image_emb", width=queries.shape[1])
+    k = check_integer(k, "k", 1)
+    if k > len(image_emb):
+        fail("k", f"at most the number of images, {len(image_emb)}", repr(k))
+    dtype = torch.promote_types(torch.promote_types(queries.dtype, image_emb.dtype), torch.float32)
+    images_at_a_time = max(2 * k, min(len(image_emb), _IMAGES))
+    queries_at_a_time = max(1, _BLOCK // images_at_a_time)
+    found = []
+    for part in unit(queries.to(dtype)).split(queries_at_a_time):
+        values = part.new_empty(len(part), 0)
+        indices = torch.empty(len(part), 0, dtype=torch.int64, device=part.device)
+        for first in range(0, len(image_emb), images_at_a_time):
+            block = unit(image_emb[first : first + images_at_a_time].to(dtype))
+            similarity = part @ block.T
+            best = _first_of_the_best(similarity, min(k, len(block)))
+            # those found before have smaller indices and stand first, so that a stable sort keeps the order of ties
+            values = torch.cat([values, similarity.gather(1, best)], dim=1)
+            indices = torch.cat([indices, first + best], dim=1)
+            order = values.sort(dim=1, descending=True, stable=True).indices[:, :k]
+            values, indices = values.gather(1, order), indices.gather(1, order)
+        found.append(indices)
+    result = torch.cat(found)
+    return result[0] if single else result
+
+
+def _first_of_the_best(similarity: Tensor, k: int) -> Tensor:
+    """Columns of the k greatest of each row, of equal ones the first, in ascending order: int64 (Q, k)."""
+    values, columns = similarity.topk(k, dim=1)
+    last = values[:, -1:]
+    tied = (similarity >= last).sum(dim=1) > k  # topk chose among equals, and not always the first
+    if bool(tied.any()):
+        rows = tied.nonzero()[:, 0]
+        columns[rows] = similarity[rows].sort(dim=1, descending=True, stable=True).indices[:, :k]
+    return columns.sort(dim=1).values

@@ -1,0 +1,112 @@
+"""Anchor sentence selection against Eq. 2's linguistic half written out, and its choices against a plain sort."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from contract.oracles import cosine, log_softmax_at
+
+from ltnb.anchors import image_batch, score_sentences, select_anchors
+from ltnb.losses import ClassWiseContrastiveLoss
+
+
+def corpus(seed: int = 0, n_texts: int = 11, n_images: int = 9, classes: int = 3, dim: int = 5):
+    rng = np.random.default_rng(seed)
+    text_labels = torch.from_numpy(rng.permutation(np.arange(n_texts) % classes))
+    image_labels = torch.from_numpy(rng.permutation(np.arange(n_images) % classes))
+    texts, images = (torch.from_numpy(rng.standard_normal((n, dim)) * 3) for n in (n_texts, n_images))
+    return texts, text_labels, images, image_labels
+
+
+def slow_scores(texts, text_labels, images, image_labels, tau: float) -> list[float]:
+    """L_lin of VL-LTR Eq. 2 for each sentence, both sums written out."""
+    scores = []
+    for text, label in zip(texts.numpy(), text_labels.tolist(), strict=True):
+        row = [cosine(image, text) / tau for image in images.numpy()]
+        own = [k for k, other in enumerate(image_labels.tolist()) if other == label]
+        scores.append(-sum(log_softmax_at(row, k) for k in own) / len(own))
+    return scores
+
+
+@pytest.mark.parametrize("tau", [0.01, 0.07, 1.0])
+@pytest.mark.parametrize("seed", range(3))
+def test_scores_equal_the_slow_form(seed: int, tau: float):
+    inputs = corpus(seed)
+    expected = slow_scores(*inputs, tau)
+    np.testing.assert_allclose(score_sentences(*inputs, tau).numpy(), expected, rtol=1e-11)
+    single = [x.float() if x.is_floating_point() else x for x in inputs]
+    scores = score_sentences(*single, torch.tensor(tau))
+    assert scores.dtype == torch.float32
+    np.testing.assert_allclose(scores.numpy(), expected, rtol=1e-4)
+
+
+def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch):
+    inputs = corpus(n_texts=50)
+    whole = score_sentences(*inputs, 0.07)
+    monkeypatch.setattr("ltnb.anchors._BLOCK", 30)
+    torch.testing.assert_close(score_sentences(*inputs, 0.07), whole)
+
+
+def test_mean_of_scores_is_the_linguistic_half_of_the_contrastive_loss():
+    texts, text_labels, images, image_labels = corpus()
+    both = ClassWiseContrastiveLoss()(images, texts, image_labels, text_labels, 0.1)
+    other = score_sentences(images, image_labels, texts, text_labels, 0.1).mean()  # the visual half, roles swapped
+    torch.testing.assert_close(score_sentences(texts, text_labels, images, image_labels, 0.1).mean() + other, both)
+
+
+def test_limits_of_the_score():
+    images = torch.eye(4)
+    labels = torch.arange(4)
+    sure = score_sentences(images, labels, images, labels, 0.01)
+    torch.testing.assert_close(sure, torch.zeros(4), atol=1e-6, rtol=0)
+    blind = score_sentences(torch.ones(4, 4), labels, images, labels, 0.07)
+    torch.testing.assert_close(blind, torch.full((4,), math.log(4)))
+
+
+def test_half_precision_and_long_vectors_stay_finite():
+    texts, text_labels, images, image_labels = corpus()
+    scores = score_sentences(texts.half() * 1000, text_labels, images.half() * 1000, image_labels, 1e-4)
+    assert scores.dtype == torch.float32
+    assert bool(torch.isfinite(scores).all())
+
+
+def test_selection_equals_a_plain_sort_of_each_class():
+    rng = np.random.default_rng(1)
+    labels = np.concatenate([np.arange(6), rng.geometric(0.3, 80) % 6])
+    scores = rng.integers(0, 10, len(labels)).astype(float)  # with ties
+    texts = torch.from_numpy(rng.standard_normal((len(labels), 4)))
+    anchors, padding, indices = select_anchors(texts, torch.from_numpy(labels), torch.from_numpy(scores), 12)
+    assert anchors.shape == (6, 12, 4)
+    for c in range(6):
+        expected = sorted(np.flatnonzero(labels == c), key=lambda i: (scores[i], i))[:12]
+        assert indices[c, : len(expected)].tolist() == expected
+        assert indices[c, len(expected) :].tolist() == [-1] * (12 - len(expected))
+        assert padding[c].tolist() == [False] * len(expected) + [True] * (12 - len(expected))
+        assert torch.equal(anchors[c, : len(expected)], texts[expected])
+        assert bool((anchors[c, len(expected) :] == 0).all())
+
+
+def test_cut_off_takes_the_first_sentences():
+    texts, labels, *_ = corpus()
+    _, _, indices = select_anchors(texts, labels, torch.arange(len(texts)), 2)
+    for c in range(3):
+        assert indices[c].tolist() == (labels == c).nonzero()[:2, 0].tolist()
+
+
+def test_image_batch_takes_at_most_so_many_of_each_class():
+    labels = np.repeat([4, 0, 2], [200, 7, 50])
+    batch = image_batch(labels, seed=1)
+    assert torch.equal(batch, batch.unique())
+    assert np.bincount(labels[batch.numpy()]).tolist() == [7, 0, 50, 0, 50]
+    assert torch.equal(batch, image_batch(torch.from_numpy(labels), seed=1))
+    assert not torch.equal(batch, image_batch(labels, seed=2))
+
+
+def test_image_batch_draws_all_images_of_a_class_equally_often():
+    draws = np.zeros(20)
+    for seed in range(2000):
+        draws[image_batch(np.zeros(20, dtype=int), 5, seed=seed).numpy()] += 1
+    assert np.abs(draws - 500).max() < 5 * math.sqrt(2000 * 0.25 * 0.75)

@@ -1,0 +1,73 @@
+"""``top_images`` against a full sort by (similarity, index)."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ltnb.retrieval import top_images
+
+
+def slow(queries: np.ndarray, images: np.ndarray, k: int) -> list[list[int]]:
+    unit = lambda x: x / np.linalg.norm(x, axis=1, keepdims=True)  # noqa: E731
+    similarity = unit(queries) @ unit(images).T
+    return [sorted(range(len(images)), key=lambda i: (-row[i], i))[:k] for row in similarity]
+
+
+@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 30), block=st.sampled_from([16, 64, 1 << 23]))
+def test_equals_a_full_sort_with_many_ties(seed: int, k: int, block: int):
+    rng = np.random.default_rng(seed)
+    # few directions, in many lengths: most similarities occur several times
+    images = np.array([[1, 0], [0, 1], [-1, 0], [3, 4]])[rng.integers(4, size=30)] * 2.0 ** rng.integers(-3, 4, (30, 1))
+    queries = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])[rng.integers(4, size=7)] * 3.0  # no product is rounded
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ltnb.retrieval._BLOCK", block)
+        found = top_images(torch.from_numpy(queries), torch.from_numpy(images), k)
+    assert found.dtype == torch.int64
+    assert found.tolist() == slow(queries, images, k)
+
+
+def test_images_in_blocks_give_what_one_block_gives(monkeypatch: pytest.MonkeyPatch):
+    generator = torch.Generator().manual_seed(0)
+    queries, images = torch.randn(40, 8, generator=generator), torch.randn(3000, 8, generator=generator)
+    images[1500:] = images[:1500]  # each picture twice, far apart
+    whole = top_images(queries, images, 9)
+    monkeypatch.setattr("ltnb.retrieval._IMAGES", 100)
+    monkeypatch.setattr("ltnb.retrieval._BLOCK", 700)
+    assert torch.equal(top_images(queries, images, 9), whole)
+    assert torch.equal(whole[:, ::2][:, :4] + 1500, whole[:, 1::2])
+
+
+def test_one_query_gives_one_row():
+    images = torch.eye(5)
+    assert top_images(images[3], images, 2).tolist() == [3, 0]
+    assert top_images(images[3:4], images, 2).tolist() == [[3, 0]]
+
+
+def test_length_and_precision_do_not_matter():
+    generator = torch.Generator().manual_seed(0)
+    queries, images = torch.randn(4, 8, generator=generator), torch.randn(50, 8, generator=generator)
+    expected = top_images(queries, images, 5)
+    assert torch.equal(top_images(queries * 100, images * torch.rand(50, 1, generator=generator), 5), expected)
+    assert torch.equal(top_images(queries.double(), images, 5), expected)
+    assert top_images(queries.half(), images.bfloat16(), 5).shape == (4, 5)
+
+
+def test_thousands_of_queries_take_no_thousand_times_the_memory(monkeypatch: pytest.MonkeyPatch):
+    """No tensor of queries x images is made: the largest product has the size of a block."""
+    largest = 0
+    product = torch.Tensor.__matmul__
+
+    def watched(a, b):
+        nonlocal largest
+        largest = max(largest, a.shape[0] * b.shape[1])
+        return product(a, b)
+
+    monkeypatch.setattr(torch.Tensor, "__matmul__", watched)
+    found = top_images(torch.randn(5000, 4), torch.randn(20_000, 4), 3)
+    assert found.shape == (5000, 3)
+    assert 0 < largest <= 1 << 23
