@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ltnb.clip import clip_templates
 from ltnb.data.corpus import corpus_statistics, prompt_sentences, read_corpus, write_corpus
 
 CORPUS = [["It has two legs.", "First seen in 1912."], [], ["größer als ein Hund", "#1", "three: \\n"]]
@@ -58,18 +59,12 @@ def test_bad_corpora_are_named(tmp_path: Path):
 
 
 def test_prompt_sentences_put_every_name_into_every_template():
-    templates = ["a photo of a {}.", lambda name: f"art of the {name}."]
     expected = [["a photo of a cat.", "art of the cat."], ["a photo of a dog.", "art of the dog."]]
-    assert prompt_sentences(["cat", "dog"], templates) == expected
+    assert prompt_sentences(["cat", "dog"], ["a photo of a {}.", "art of the {}."]) == expected
 
 
 def test_clips_own_templates_are_eighty():
-    from ltnb.clip.mini import register_mini_models
-
-    register_mini_models()
-    import open_clip
-
-    ((*sentences,),) = prompt_sentences(["goldfish"], open_clip.OPENAI_IMAGENET_TEMPLATES)
+    (sentences,) = prompt_sentences(["goldfish"], clip_templates())
     assert len(set(sentences)) == 80
     assert all("goldfish" in sentence for sentence in sentences)
 

@@ -4,13 +4,16 @@ from ltnb.clip.backbone import Backbone
 from ltnb.clip.batches import ImageSource
 from ltnb.clip.features import Features, extract_features, extract_layers
 from ltnb.clip.loading import load, parse_backbone
-from ltnb.clip.zero_shot import TEMPLATES, zero_shot_weights
+from ltnb.clip.pairs import PairSource
+from ltnb.clip.zero_shot import TEMPLATES, clip_templates, zero_shot_weights
 
 __all__ = [
     "TEMPLATES",
     "Backbone",
     "Features",
     "ImageSource",
+    "PairSource",
+    "clip_templates",
     "extract_features",
     "extract_layers",
     "load",

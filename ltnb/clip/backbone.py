@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ltnb._checks import check_choice, check_finite, check_texts, fail
-from ltnb.clip import image_tower, text_tower
+from ltnb.clip import image_tower, input_size, text_tower
 from ltnb.clip.hashing import state_hash
 from ltnb.clip.precision import arithmetic
 from ltnb.clip.preprocess import Preprocess
@@ -272,6 +273,18 @@ class Backbone(nn.Module):
             frozen = self._frozen_vocabulary and name.endswith("token_embedding.weight")
             parameter.requires_grad_(text and not frozen)
         self.model.logit_scale.requires_grad_(logit_scale)
+
+    def set_image_size(self, pixels: int) -> None:
+        """Reads pictures of another size from now on; see `ltnb.clip.input_size`.
+
+        Args:
+            pixels: side of the square, a multiple of the tower's patch.
+
+        Raises:
+            ValueError: another kind of image tower, or a side that does not fit.
+        """
+        input_size.resize_positions(self.model.visual, pixels)
+        self._preprocess = dataclasses.replace(self._preprocess, size=(pixels, pixels))
 
     def copy_tower(self, source: Backbone, tower: Literal["image", "text"]) -> None:
         """Takes over one tower's weights (and running statistics) from another Backbone of the same architecture.

@@ -49,6 +49,7 @@ def load(
     quick_gelu: bool | None = None,
     device: str | torch.device | None = None,
     precision: str = "auto",
+    image_size: int | None = None,
     seed: int = 0,
 ) -> Backbone:
     """Loads a CLIP, in evaluation mode.
@@ -64,6 +65,8 @@ def load(
         device: None or ``"auto"``: CUDA where there is one, else the CPU.
         precision: ``fp32``, ``bf16``, ``fp16`` (CUDA) or ``auto``: bf16 where the device has units for it, else fp32.
             The weights stay float32; matrix products inside ``encode_*`` run in this type.
+        image_size: side of the square that the image tower reads, in pixels; None means the side it was trained with.
+            Another one interpolates its table of positions, see `ltnb.clip.input_size`.
         seed: of the random initialisation; used with ``pretrained="random"`` only.
 
     Returns:
@@ -86,6 +89,8 @@ def load(
             backbone = _load_mini(name, pretrained, quick_gelu, resolved, seed)
         else:
             backbone = _load_open_clip(name, pretrained, quick_gelu, resolved, seed)
+    if image_size is not None and image_size != backbone.image_size:
+        backbone.set_image_size(image_size)
     return backbone.to(where).eval()
 
 

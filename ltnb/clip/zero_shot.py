@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ltnb._checks import check_texts, fail
+from ltnb.clip.mini import register_mini_models
 
 if TYPE_CHECKING:
     from ltnb.clip.backbone import Backbone
@@ -29,6 +30,14 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 """Prompt templates. ``single``: BALLAD's choice; ``ballad``: the seven of its appendix C, which do not contain it."""
 
 _CHUNK = 256
+
+
+def clip_templates() -> tuple[str, ...]:
+    """CLIP's 80 prompt templates for ImageNet, as open_clip has them, each with one ``{}``; VL-LTR adds them all."""
+    register_mini_models()
+    import open_clip
+
+    return tuple(template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES)
 
 
 @torch.no_grad()

@@ -133,26 +133,23 @@ def write_corpus(folder: str | Path, corpus: Sequence[Sequence[str]]) -> Path:
 
 
 def prompt_sentences(class_names: Sequence[str], templates: Sequence[str]) -> list[list[str]]:
-    """Every template with each class name put in: the sentences that VL-LTR adds to a corpus (it: CLIP's 80 templates).
+    """Every template with each class name put in: the sentences that VL-LTR adds to a corpus.
 
     Args:
         class_names: C names.
-        templates: strings with one ``{}``, or functions from a name to a sentence, as
-            ``open_clip.OPENAI_IMAGENET_TEMPLATES`` holds them.
+        templates: strings with one ``{}``; VL-LTR's are `ltnb.clip.clip_templates`.
 
     Returns:
         C lists of ``len(templates)`` sentences.
 
     Raises:
-        ValueError: no names, no templates, or a string without exactly one ``{}``.
+        ValueError: no names, no templates, or a template without exactly one ``{}``.
     """
-    names = check_texts(class_names, "class_names")
-    if isinstance(templates, str) or not len(templates):
-        fail("templates", "a non-empty list", templates)
+    names, templates = check_texts(class_names, "class_names"), check_texts(templates, "templates")
     for template in templates:
-        if not callable(template) and (not isinstance(template, str) or template.count("{}") != 1):
-            fail("templates", "functions, or strings with one {} for the class name", repr(template))
-    return [[t(name) if callable(t) else t.replace("{}", name) for t in templates] for name in names]
+        if template.count("{}") != 1:
+            fail("templates", "strings with one {} for the class name", repr(template))
+    return [[template.replace("{}", name) for template in templates] for name in names]
 
 
 _FILE = re.compile(r"desc_(0|[1-9]\d*)\.txt")
