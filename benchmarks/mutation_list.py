@@ -354,7 +354,12 @@ HEADS = (
             ("unbiased variance", "unbiased=False", "unbiased=True"),
             ("epsilon left out", "(variance + self.key_norm.eps)", "(variance + 1.0)"),
             ("Gram matrix of the wrong axes", "a @ a.transpose(1, 2)", "(a.sum(2)[:, :, None] * a.sum(2)[:, None, :])"),
-            ("not derived again after a load", "*args)\n        self._derive()", "*args)"),
+            ("not derived again after a load", "self.check_values)\n        self._derive()", "self.check_values)"),
+            (
+                "a loaded class without sentences passes",
+                "_check_every_class(self.padding_mask, self.check_values)",
+                "pass",
+            ),
             ("not derived again after a cast", "self._derive()  # from the anchors", "pass  # from the anchors"),
             (
                 "projection of the keys not transposed",
@@ -393,6 +398,12 @@ HEADS = (
             ("padding counts", ".masked_fill_(padding_mask[part], -torch.inf)", ""),
             ("softmax over the classes", "score.softmax(dim=2)", "score.softmax(dim=1)"),
             ("length of G by its largest part", "(w * moved).sum(dim=2)", "(w * moved).amax(dim=2)"),
+            (
+                "no bound on the length of G",
+                "torch.maximum((w * moved).sum(dim=2), dot.square())",
+                "(w * moved).sum(dim=2)",
+            ),
+            ("no gradient for the keys' bias alone", "if not kept:", "if False:"),
             (
                 "plain Gram sum",
                 "torch.matmul(w.transpose(0, 1), gram[part])",

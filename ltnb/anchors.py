@@ -61,13 +61,13 @@ def score_sentences(
 
     Args:
         text_emb: (S, D) floating point, any length.
-        text_labels: (S,) integer class of each sentence.
+        text_labels: (S,) integer class of each sentence, on the same device as all others.
         image_emb: (I, D) floating point, any length; see `image_batch`.
         image_labels: (I,) integer class of each image.
         temperature: tau, a positive number or a tensor with one element.
 
     Returns:
-        (S,), at least 0, float32 (float64 if an embedding is float64), where `text_emb` is.
+        (S,), at least log |I+_i| up to rounding, float32 (float64 if an embedding is float64), where `text_emb` is.
 
     Raises:
         ValueError: If a shape, dtype or value is not as described, or a sentence's class has no image.

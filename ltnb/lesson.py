@@ -181,8 +181,9 @@ def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) 
     return Lesson(record, standard, out)
 
 
-# what a standard run does more of, or where and how it ran: all other parameters say what is measured
-_SIZES = ("seed", "profile", "size", "test_per_class", "device", "precision")
+# what a standard run does more of (tune_trunk: a stage that quick leaves out), or where and how it ran: all other
+# parameters say what is measured
+_SIZES = ("seed", "profile", "size", "test_per_class", "tune_trunk", "device", "precision")
 
 
 def _settings(record: Record) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import pytest
 from ltnb.clip import clip_templates
 from ltnb.data.corpus import corpus_statistics, prompt_sentences, read_corpus, write_corpus
 
-CORPUS = [["It has two legs.", "First seen in 1912."], [], ["größer als ein Hund", "#1", "three: \\n"]]
+CORPUS = [["It has two legs.", "First seen in 1912."], [], ["größer als ein Hund", "#1", "three: \\n", "one\u2028line"]]
 
 
 def test_what_is_written_is_read_back_in_the_layout_of_vl_ltr(tmp_path: Path):
@@ -47,7 +47,7 @@ def test_bad_corpora_are_named(tmp_path: Path):
         read_corpus(tmp_path, 2)
     with pytest.raises(ValueError, match="folder must be without files of other classes"):
         write_corpus(tmp_path, CORPUS[:2])
-    for bad in ([["two\nlines"]], [["a"], [" b"]], [[""]], [["a\u2028b"]]):
+    for bad in ([["two\nlines"]], [["a"], [" b"]], [[""]], [["a\rb"]]):
         with pytest.raises(ValueError, match="corpus must be of sentences"):
             write_corpus(tmp_path / "other", bad)
     with pytest.raises(ValueError, match="corpus must be a list"):

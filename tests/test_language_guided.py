@@ -87,6 +87,37 @@ def test_single_precision_is_as_good_as_the_literal_form_at_the_size_of_imagenet
         assert error < 10 * (slow - true).abs().max() / true.abs().max() + 1e-6
 
 
+def test_sentences_that_cancel_give_cosines_and_gradients_within_bounds():
+    generator = torch.Generator().manual_seed(0)
+    anchors = torch.randn(30, 20, 64, generator=generator)
+    anchors = anchors - anchors.mean(dim=1, keepdim=True)  # the plain mean of each class is zero but for rounding
+    e = torch.randn(40, 64, generator=generator).requires_grad_()
+    head = LanguageGuidedHead(anchors, temperature=1.0)
+    torch.nn.init.zeros_(head.query.weight)
+    text = head(e)[1]
+    assert bool((text.abs() <= 1 + 1e-5).all())
+    for gradient in torch.autograd.grad(text.sum(), [e, head.query.weight]):
+        assert bool(torch.isfinite(gradient).all())
+
+
+def test_only_the_bias_of_the_keys_may_be_trained():
+    head, e = example()
+    head.requires_grad_(False)
+    head.key_norm.bias.requires_grad_()
+    head(e)[1].sum().backward()
+    assert bool((head.key_norm.bias.grad == 0).all())
+
+
+def test_a_loaded_class_without_sentences_is_named():
+    head, _ = example()
+    mask = head.padding_mask.clone()
+    mask[3] = True
+    with pytest.raises(
+        ValueError, match="padding_mask must be False somewhere in each class, got True in all of class 3"
+    ):
+        head.load_state_dict({**head.state_dict(), "padding_mask": mask})
+
+
 def test_what_stands_in_the_padding_does_not_matter():
     head, e = example()
     filled = head.anchors.masked_fill(head.padding_mask[..., None], 1e6)

@@ -119,7 +119,7 @@ def write_corpus(folder: str | Path, corpus: Sequence[Sequence[str]]) -> Path:
     _check_corpus(corpus)
     place = Path(folder) / "wiki"
     for c, lines in enumerate(corpus):
-        bad = next((line for line in lines if line.strip() != line or not line or len(line.splitlines()) > 1), None)
+        bad = next((line for line in lines if line.strip() != line or not line or "\n" in line or "\r" in line), None)
         if bad is not None:
             fail("corpus", "of sentences without line breaks or white space around them", f"{bad!r:.60} in class {c}")
     extra = [path.name for path in place.glob("desc_*.txt") if _class_of(path) >= len(corpus)]
@@ -163,7 +163,7 @@ def _class_of(path: Path) -> int:
 
 def _read_sentences(path: Path) -> list[str]:
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        lines = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{str(path)!r} is no UTF-8 text: {error}") from error
     return [line.strip() for line in lines if line.strip()]

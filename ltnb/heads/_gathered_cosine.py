@@ -22,7 +22,9 @@ class GatheredCosine(torch.autograd.Function):
 
         d cos / d s_m = w_m ( P_m - (w.P / w.A w) (A w)_m ) / |G_c|         d cos / d P_m = w_m / |G_c| .
 
-    Both are kept by the forward pass, (B, C, M) each, and the backward pass is one matrix product.
+    Both are kept by the forward pass, (B, C, M) each, and the backward pass is one matrix product. Digits are lost
+    where the weighted sentences of a class all but cancel (|G| below a thousandth of their length in float32); the
+    result stays in [-1, 1].
     """
 
     @staticmethod
@@ -64,7 +66,8 @@ class GatheredCosine(torch.autograd.Function):
             w = score.softmax(dim=2)
             moved = torch.matmul(w.transpose(0, 1), gram[part]).transpose(0, 1)  # A w
             dot = (w * product).sum(dim=2)
-            square = (w * moved).sum(dim=2).clamp_min(torch.finfo(w.dtype).tiny)
+            # where a class's sentences all but cancel, rounding may leave less than (e . G)^2, or even less than 0
+            square = torch.maximum((w * moved).sum(dim=2), dot.square()).clamp_min(torch.finfo(w.dtype).tiny)
             length = square.rsqrt()
             cosine[:, part] = dot * length
             if by_product is not None:
@@ -82,6 +85,8 @@ class GatheredCosine(torch.autograd.Function):
     def backward(ctx: Any, upstream: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
         """Gradients of query, image and (zero) key_bias."""
         anchors, *kept = ctx.saved_tensors
+        if not kept:
+            return None, None, ctx.key_bias, None, None, None, None
         b, (c, m, d) = len(upstream), anchors.shape
         found = upstream.new_zeros(len(kept) * b, d)
         step = max(1, _BLOCK // (b * m))

@@ -37,6 +37,10 @@ class LanguageGuidedHead(nn.Module):
     Both projections begin as the identity, as in the released code (the paper does not say), so that a new head looks
     at the sentences most like the picture.
 
+    The temperature is a setting and no part of the state: a head that loads another one's state keeps its own. What is
+    computed from the anchors follows them through `load_state_dict` and changes of device or precision; after a change
+    in place build a new head. Under DDP the anchors and Gram matrices are buffers: pass ``broadcast_buffers=False``.
+
     Args:
         anchors: (C, M, D) floating point, of any length; the first to M sentences of each class.
         padding_mask: (C, M) bool, True where a class has no sentence; None means that each class has M.
@@ -107,6 +111,7 @@ class LanguageGuidedHead(nn.Module):
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         super()._load_from_state_dict(state_dict, prefix, *args)
+        _check_every_class(self.padding_mask, self.check_values)
         self._derive()
 
     def forward(self, image_emb: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -191,7 +196,11 @@ def _checked_anchors(anchors: Any, padding_mask: Any, check_values: bool) -> tup
         fail("padding_mask", "a bool tensor or None", padding_mask)
     if padding_mask.shape != anchors.shape[:2]:
         fail("padding_mask", f"of shape {tuple(anchors.shape[:2])}", padding_mask)
+    _check_every_class(padding_mask, check_values)
+    return anchors.detach().clone(), padding_mask.to(anchors.device, copy=True)
+
+
+def _check_every_class(padding_mask: torch.Tensor, check_values: bool) -> None:
     if reads_values(padding_mask, check_values) and bool(padding_mask.all(dim=1).any()):
         empty = int(padding_mask.all(dim=1).nonzero()[0])
         fail("padding_mask", "False somewhere in each class", f"True in all of class {empty}")
-    return anchors.detach().clone(), padding_mask.to(anchors.device, copy=True)

@@ -2,7 +2,7 @@
 
 That zero-shot CLIP is flat over the groups and near chance on names that tell nothing are premises of the rendered
 worlds, so neither is a claim.
-The overall of the trained rows does not follow from their groups: see the note of Table 1.
+The overall of the VL-LTR rows does not follow from their groups: see the note of Table 1.
 """
 
 from __future__ import annotations
