@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ltnb._checks import check_texts, fail
 from ltnb.clip.mini import register_mini_models
+from ltnb.data.corpus import prompt_sentences
 
 if TYPE_CHECKING:
     from ltnb.clip.backbone import Backbone
@@ -57,17 +57,13 @@ def zero_shot_weights(backbone: Backbone, class_names: Sequence[str], templates:
     Raises:
         ValueError: no names or templates, something that is no string, or a template without exactly one ``{}``.
     """
-    names = check_texts(class_names, "class_names")
-    chosen = [templates] if isinstance(templates, str) else check_texts(templates, "templates")
-    for template in chosen:
-        if template.count("{}") != 1:
-            fail("templates", "strings with one {} for the class name", repr(template))
-    prompts = [template.replace("{}", name) for name in names for template in chosen]
+    sentences = prompt_sentences(class_names, [templates] if isinstance(templates, str) else templates)
+    prompts = [prompt for of_class in sentences for prompt in of_class]
     training = backbone.training
     backbone.eval()
     try:
         parts = [backbone.encode_texts(prompts[i : i + _CHUNK]) for i in range(0, len(prompts), _CHUNK)]
     finally:
         backbone.train(training)
-    embeddings = torch.cat(parts).view(len(names), len(chosen), -1)
+    embeddings = torch.cat(parts).view(len(sentences), len(sentences[0]), -1)
     return functional.normalize(embeddings.mean(dim=1), dim=-1)
