@@ -20,7 +20,7 @@ from ltnb.data.critters_render import WORLD
 from ltnb.data.critters_species import WORLDS, species_world
 from ltnb.data.critters_texts import DESCRIPTOR_KINDS, SENTENCE_KINDS
 from ltnb.data.critters_world import LIMBS, SHAPES, STYLES, TEXTURES, WORLD_VERSION, Traits
-from ltnb.data.longtail import exponential_counts
+from ltnb.data.longtail import exponential_counts, shot_groups
 from ltnb.pretrain import STREAM_SEED
 
 LOADERS = [critters_lt, critters_latin_lt]
@@ -67,10 +67,49 @@ def test_sizes_and_numbers_can_be_chosen():
     assert own.group_counts.min() == 1
 
 
+@pytest.mark.parametrize("seed", [0, 3])
+@pytest.mark.parametrize(("loader", "c"), [(critters_lt, 24), (critters_latin_lt, 36)])
+def test_a_small_data_set_is_the_first_six_families(loader, c, seed):
+    small, whole = loader(size="small", seed=seed), loader(seed=seed)
+    assert small.class_names == whole.class_names[:c]
+    assert small.corpus == whole.corpus[:c]
+    assert small.descriptors == whole.descriptors[:c]
+    family = truth(whole).family
+    assert set(family[:c]) == set(range(6))
+    assert set(family[c:]) == set(range(6, family.max() + 1))
+    assert (np.sort(small.class_counts)[::-1] == exponential_counts(320, c, 100)).all()
+    more = small.class_counts[:, None] > small.class_counts
+    assert (whole.class_counts[:c, None] >= whole.class_counts[:c])[more].all()  # head and tail are the same ones
+    assert (np.bincount(small.test.labels, minlength=c) == 20).all()
+    assert individuals(small.test) < individuals(whole.test)
+    assert torch.equal(small.test.images([25, 400]), whole.test.images([25, 400]))
+    for imbalance in (10, 50, 100):
+        groups = shot_groups(loader(imbalance, size="small").group_counts)
+        assert min(mask.sum() for mask in groups.values()) >= 6
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+def test_the_truth_about_a_small_data_set(loader):
+    small, whole = loader(size="small"), loader(pool_size=0)
+    known, all_known = truth(small), truth(whole)
+    c = small.n_classes
+    assert known.corpus_kinds == all_known.corpus_kinds[:c]
+    assert np.array_equal(known.classes["limbs"], all_known.classes["limbs"][:c])
+    pool, shown = known.pool, known.images["pool"]
+    assert len(small.pool) == 80 * c
+    assert 0.12 < pool.kind_rates["target"] < 0.18
+    assert 0.26 < pool.kind_rates["near-miss"] < 0.34
+    assert pool.base_rates.min() > 0
+    assert pool.near_species.max() < c
+    for name in ("shape", "texture", "limbs"):
+        target = pool.kind == "target"
+        assert np.array_equal(shown[name][target], known.classes[name][pool.species[target]])
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"size": "huge"}, "size must be one of 'quick', 'standard', got 'huge'"),
+        ({"size": "huge"}, "size must be one of 'small', 'quick', 'standard', got 'huge'"),
         ({"seed": -1}, "seed must be an integer >= 0, got -1"),
         ({"seed": 2**32}, "seed must be below"),
         ({"n_max": 0}, "n_max must be an integer >= 1, got 0"),
@@ -199,7 +238,7 @@ def test_the_same_seed_gives_the_same_first_pictures_at_every_imbalance_and_size
 def test_the_pool_by_brute_force(world):
     """Kinds against distances counted one by one."""
     size = 1500
-    recipe = pool_recipe(world, seed=1, size=size)
+    recipe = pool_recipe(world, seed=1, size=size, n_classes=SPECIES[world])
     species = species_world(world)
     whole = np.hstack([species.table[:, :5], species.fine])
     shown = np.delete(recipe.traits, 5, axis=1)  # without the habitat
@@ -235,7 +274,7 @@ def test_the_pool_by_brute_force(world):
 
 @pytest.mark.parametrize("world", ["lt", "latin"])
 def test_near_misses_are_even_over_species_and_attributes(world):
-    table, species, changed, cumulative = near_misses(world)
+    table, species, changed, cumulative = near_misses(world, SPECIES[world])
     weight = np.diff(cumulative, prepend=0)
     assert cumulative[-1] == pytest.approx(1)
     assert np.bincount(species, weight) == pytest.approx(np.full(SPECIES[world], 1 / SPECIES[world]))

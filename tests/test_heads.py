@@ -241,6 +241,35 @@ def test_decoder_under_autocast_computes_low_and_returns_float32():
     assert not torch.equal(output, decoder(tokens))
 
 
+@pytest.mark.parametrize("depth", [1, 3])
+def test_the_class_token_alone_is_token_0_of_all(depth: int):
+    """The short cut through the last block against the whole of it, with all gradients, in float64."""
+    decoder = TokenDecoder(12, depth=depth, heads=3, seed=1).double()
+    tokens = torch.randn(4, 6, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(2), requires_grad=True)
+    towards = torch.randn(4, 12, dtype=torch.float64, generator=torch.Generator().manual_seed(3))
+    inputs = [tokens, *decoder.parameters()]
+    outputs, gradients = [], []
+    for z in (decoder(tokens)[:, 0], decoder(tokens, class_token_only=True)):
+        outputs.append(z)
+        gradients.append(torch.autograd.grad((z * towards).sum(), inputs))
+    assert outputs[1].shape == (4, 12)
+    torch.testing.assert_close(outputs[1], outputs[0], rtol=1e-12, atol=1e-13)
+    for fast, whole in zip(*gradients[::-1], strict=True):
+        torch.testing.assert_close(fast, whole, rtol=1e-10, atol=1e-13)
+
+
+def test_the_class_token_alone_in_other_precisions():
+    decoder, tokens = TokenDecoder(8, heads=2), torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(0))
+    expected = decoder(tokens)[:, 0]
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        low = decoder(tokens, class_token_only=True)
+    assert low.dtype == torch.float32
+    torch.testing.assert_close(low, expected, rtol=0.05, atol=0.05)
+    half = decoder.half()(tokens, class_token_only=True)
+    assert half.dtype == torch.float32
+    torch.testing.assert_close(half, expected, rtol=0.01, atol=0.01)
+
+
 # ---- nearest class mean ----------------------------------------------------------------------------------------------
 
 

@@ -10,7 +10,7 @@ What is in it
     pattern) that no pre-training caption mentions. Training counts fall exponentially; validation and test are
     balanced. Each species has a corpus (1 to 160 sentences) and ten descriptors; each data set has a pool of
     unlabelled pictures, of which at most one in six shows a species. See :mod:`ltnb.data.critters_texts` and
-    :mod:`ltnb.data.critters_pool`.
+    :mod:`ltnb.data.critters_pool`. In size ``small`` only the first six families are classes, 24 and 36 species.
 
 What is not in it
     No photograph, no real animal, person or place, and no text by anyone: every picture is computed and every
@@ -96,8 +96,8 @@ __all__ = [
     "truth",
 ]
 
-SIZES = {"quick": (20, 80), "standard": (100, 200)}
-"""Size -> pictures a class in each of val and test, pool pictures a class."""
+SIZES = {"small": (6, 20, 80), "quick": (16, 20, 80), "standard": (16, 100, 200)}
+"""Size -> families at most, pictures a class in each of val and test, pool pictures a class."""
 CLASS_STRIDE = 1_000_000
 _GROUP_IMBALANCE = 100
 
@@ -118,9 +118,10 @@ def critters_lt(
         imbalance: largest over smallest class count. From 50 upwards the training counts themselves define many,
             medium and few; below, the counts at imbalance 100 do.
         seed: draws the individuals and which species is head and which is tail.
-        size: ``quick`` (20 test pictures a class) or ``standard`` (100), validation likewise.
+        size: ``quick`` (20 test pictures a class) or ``standard`` (100), validation likewise; ``small`` is ``quick``
+            with the first six families only, 24 species here and 36 in the other world.
         n_max: training pictures of the largest class. 302 to 395 leave at least 15 species in each of many, medium and
-            few at imbalance 100 and 50 in both worlds.
+            few at imbalance 100 and 50 in both worlds, and at least 6 in ``small``.
         test_per_class: test pictures of a class, where `size` does not fit.
         val_per_class: validation pictures of a class.
         pool_size: pictures in the pool, 80 a class in ``quick`` and 200 in ``standard``; 0 for no pool.
@@ -163,12 +164,12 @@ def _critters(
 ) -> LongTailData:
     world = RENDERED[name]
     species, texts = species_world(world), world_texts(world)
-    c = len(species.names)
-    balanced, pool_per_class = SIZES[check_choice(size, "size", list(SIZES))]
+    families, balanced, pool_per_class = SIZES[check_choice(size, "size", list(SIZES))]
+    c = int(np.sum(species.family < families))
     n_test = check_integer(balanced if test_per_class is None else test_per_class, "test_per_class", 1)
     n_val = check_integer(balanced if val_per_class is None else val_per_class, "val_per_class", 1)
     n_pool = check_integer(c * pool_per_class if pool_size is None else pool_size, "pool_size", 0)
-    place = _places(world, seed, c)
+    place = _places(world, seed, len(species.names))[:c].argsort().argsort()  # the order is that of all species
     counts = exponential_counts(n_max, c, imbalance)[place]
     few_many = counts
     if check_number(imbalance, "imbalance", 1.0) < 50:
@@ -176,11 +177,11 @@ def _critters(
     return LongTailData(
         name=name,
         **_splits(species, world, seed, counts, n_val, n_test),
-        class_names=list(species.names),
+        class_names=list(species.names[:c]),
         class_counts=counts,
-        corpus=[list(sentences) for sentences in texts.corpus],
-        descriptors=[list(descriptors) for descriptors in texts.descriptors],
-        pool=pool_images(world, seed, n_pool) if n_pool else None,
+        corpus=[list(sentences) for sentences in texts.corpus[:c]],
+        descriptors=[list(descriptors) for descriptors in texts.descriptors[:c]],
+        pool=pool_images(world, seed, n_pool, c) if n_pool else None,
         group_counts=few_many,
     )
 

@@ -112,17 +112,18 @@ def truth(data: LongTailData) -> CritterTruth:
         what = f"{', '.join(strange)} of {data.name!r}" if world else repr(data.name)
         raise ValueError(f"data must be a rendered world ({', '.join(RENDERED)}): the truth about {what} is not known")
     species, texts = species_world(world), world_texts(world)
-    if tuple(data.class_names) != species.names:
-        raise ValueError(f"data.class_names are not the {len(species.names)} species of {data.name!r} in their order")
-    columns = zip((*ATTRIBUTES, *FINE_ATTRIBUTES), np.hstack([species.table, species.fine]).T, strict=True)
+    c = len(data.class_names)
+    if tuple(data.class_names) != species.names[:c]:
+        raise ValueError(f"data.class_names are not the first {c} species of {data.name!r} in their order")
+    columns = zip((*ATTRIBUTES, *FINE_ATTRIBUTES), np.hstack([species.table, species.fine])[:c].T, strict=True)
     return CritterTruth(
         world=world,
         classes={name: values.copy() for name, values in columns},
-        family=species.family.copy(),
-        corpus_kinds=_kinds("corpus", data.corpus, texts.corpus, texts.corpus_kinds),
-        descriptor_kinds=_kinds("descriptors", data.descriptors, texts.descriptors, texts.descriptor_kinds),
+        family=species.family[:c].copy(),
+        corpus_kinds=_kinds("corpus", data.corpus, texts.corpus[:c], texts.corpus_kinds[:c]),
+        descriptor_kinds=_kinds("descriptors", data.descriptors, texts.descriptors[:c], texts.descriptor_kinds[:c]),
         images={split: image_attributes(images) for split, images in parts.items()},
-        pool=_pool_truth(world, parts["pool"]) if "pool" in parts else None,
+        pool=_pool_truth(world, parts["pool"], c) if "pool" in parts else None,
     )
 
 
@@ -154,15 +155,15 @@ def _kinds(
     return result
 
 
-def _pool_truth(world: str, pool: CritterImages) -> PoolTruth:
+def _pool_truth(world: str, pool: CritterImages, n_classes: int) -> PoolTruth:
     first = render_seed(world, "pool", 0)
     seed = (pool._seed - first) // 16
     if seed < 0 or render_seed(world, "pool", seed) != pool._seed:
         raise ValueError(f"data.pool is not a pool of world {world!r}: {pool!r}")
-    recipe = pool_recipe(world, seed, int(pool._numbers.max(initial=-1)) + 1).take(pool._numbers)
+    recipe = pool_recipe(world, seed, int(pool._numbers.max(initial=-1)) + 1, n_classes).take(pool._numbers)
     names = np.array([*ATTRIBUTES, *FINE_ATTRIBUTES, ""])
     kind = np.array(POOL_KINDS)[recipe.kind]
-    shown = np.bincount(recipe.species[recipe.species >= 0], minlength=len(species_world(world).names))
+    shown = np.bincount(recipe.species[recipe.species >= 0], minlength=n_classes)
     return PoolTruth(
         species=recipe.species,
         kind=kind,

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+import torch.nn.functional as F
 from torch import nn
 
 from ltnb._checks import check_integer, check_number, fail, reads_values
@@ -56,14 +59,17 @@ class TokenDecoder(nn.Module):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would reset the GPUs' generators too
             self.blocks = nn.Sequential(*[block(self.dim, heads, mlp_ratio, qkv_bias=True) for _ in range(depth)])
 
-    def forward(self, tokens: torch.Tensor) -> torch.Tensor:
+    def forward(self, tokens: torch.Tensor, *, class_token_only: bool = False) -> torch.Tensor:
         """Decode a batch of token sequences.
 
         Args:
             tokens: (B, T, D) floating point, class token first.
+            class_token_only: Give token 0 alone, which is what a classifier reads. The last block then makes keys and
+                values of all tokens and everything else of one: with three blocks a fifth less to compute.
 
         Returns:
-            (B, T, D), float32 (float64 for float64 tokens); under autocast the blocks compute in its type.
+            (B, T, D), or (B, D) with `class_token_only`; float32 (float64 for float64 tokens). Under autocast the
+            blocks compute in its type.
 
         Raises:
             ValueError: If the tokens are not a finite, non-empty floating-point tensor of this shape.
@@ -75,14 +81,29 @@ class TokenDecoder(nn.Module):
         if reads_values(tokens, self.check_values) and not bool(torch.isfinite(tokens).all()):
             wrong = ~torch.isfinite(tokens).flatten(1).all(dim=1)
             fail("tokens", "finite", f"NaN or infinity in row {int(wrong.nonzero()[0])}")
-        x = tokens.to(torch.promote_types(tokens.dtype, torch.float32))
-        parameters = dict(self.blocks.named_parameters())
-        if all(parameter.dtype == x.dtype for parameter in parameters.values()):
-            decoded: torch.Tensor = self.blocks(x)
-        else:  # weights in another precision than the tokens, half most likely
-            cast = {name: parameter.to(x.dtype) for name, parameter in parameters.items()}
-            decoded = torch.func.functional_call(self.blocks, cast, (x,))
-        return decoded.to(x.dtype)
+        dtype = torch.promote_types(tokens.dtype, torch.float32)
+        x, parameters = tokens.to(dtype), dict(self.named_parameters())
+        if any(parameter.dtype != dtype for parameter in parameters.values()):  # half precision most likely
+            cast = {name: parameter.to(dtype) for name, parameter in parameters.items()}
+            whole: torch.Tensor = torch.func.functional_call(self, cast, (x,), {"class_token_only": class_token_only})
+            return whole
+        *before, last = self.blocks
+        for block in before:
+            x = block(x)
+        decoded: torch.Tensor = _class_token(last, x) if class_token_only else last(x)
+        return decoded.to(dtype)
+
+
+def _class_token(block: Any, x: torch.Tensor) -> torch.Tensor:
+    """Token 0, (B, D), of ``block(x)`` for x (B, T, D): only it asks, and all are asked."""
+    attention, y, d = block.attn, block.norm1(x), x.shape[2]
+    weight, bias = attention.qkv.weight, attention.qkv.bias
+    by_head = lambda part: part.unflatten(2, (attention.num_heads, -1)).transpose(1, 2)  # noqa: E731  (B, heads, ., .)
+    query = F.linear(y[:, :1], weight[:d], bias[:d])
+    key, value = F.linear(y, weight[d:], bias[d:]).chunk(2, dim=2)
+    read = F.scaled_dot_product_attention(by_head(query), by_head(key), by_head(value))
+    first: torch.Tensor = x[:, 0] + attention.proj(read.flatten(1))
+    return first + block.mlp(block.norm2(first))
 
 
 def _timm_block() -> type[nn.Module]:
