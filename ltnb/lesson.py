@@ -193,7 +193,7 @@ def _settings(record: Record) -> dict[str, Any]:
 
 
 def open_data(dataset: str, *, size: str, imbalance: int, seed: int) -> LongTailData:
-    """`ltnb.data.load` for lesson parameters; `size` (``quick``, ``standard``) is for rendered worlds."""
+    """`ltnb.data.load` for lesson parameters; `size` (``small``, ``quick``, ``standard``) is for rendered worlds."""
     from ltnb.data import load
 
     extra = {"size": size} if dataset.startswith("critters") else {}

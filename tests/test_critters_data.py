@@ -104,6 +104,8 @@ def test_the_truth_about_a_small_data_set(loader):
     for name in ("shape", "texture", "limbs"):
         target = pool.kind == "target"
         assert np.array_equal(shown[name][target], known.classes[name][pool.species[target]])
+    with pytest.raises(ValueError, match="data.pool was drawn for another number of classes"):
+        truth(replace(small, pool=loader().pool))
 
 
 @pytest.mark.parametrize(

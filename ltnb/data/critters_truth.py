@@ -161,6 +161,9 @@ def _pool_truth(world: str, pool: CritterImages, n_classes: int) -> PoolTruth:
     if seed < 0 or render_seed(world, "pool", seed) != pool._seed:
         raise ValueError(f"data.pool is not a pool of world {world!r}: {pool!r}")
     recipe = pool_recipe(world, seed, int(pool._numbers.max(initial=-1)) + 1, n_classes).take(pool._numbers)
+    drawn = np.stack([getattr(pool._traits, name) for name in (*ATTRIBUTES, *FINE_ATTRIBUTES)], axis=1)
+    if not np.array_equal(drawn, recipe.traits):
+        raise ValueError(f"data.pool was drawn for another number of classes than the {n_classes} of data.class_names")
     names = np.array([*ATTRIBUTES, *FINE_ATTRIBUTES, ""])
     kind = np.array(POOL_KINDS)[recipe.kind]
     shown = np.bincount(recipe.species[recipe.species >= 0], minlength=n_classes)

@@ -95,7 +95,10 @@ class TokenDecoder(nn.Module):
 
 
 def _class_token(block: Any, x: torch.Tensor) -> torch.Tensor:
-    """Token 0, (B, D), of ``block(x)`` for x (B, T, D): only it asks, and all are asked."""
+    """Token 0, (B, D), of ``block(x)`` for x (B, T, D): only it asks, and all are asked.
+
+    For blocks as `TokenDecoder` builds them: no drop-out, no layer scale, no norm of queries and keys.
+    """
     attention, y, d = block.attn, block.norm1(x), x.shape[2]
     weight, bias = attention.qkv.weight, attention.qkv.bias
     by_head = lambda part: part.unflatten(2, (attention.num_heads, -1)).transpose(1, 2)  # noqa: E731  (B, heads, ., .)

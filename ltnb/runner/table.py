@@ -97,7 +97,9 @@ def _part(records: Sequence[Record]) -> str:
         return ""
     first = records[0]
     seeds = " ".join(str(record.seed) for record in records)
-    settings = [first.parameters.get("features") or first.parameters.get("dataset"), first.parameters.get("backbone")]
+    given, data = first.parameters.get("features"), str(first.parameters.get("dataset") or "")
+    size = first.parameters.get("size") if data.startswith("critters") else ""
+    settings = [given or " ".join(str(word) for word in (data, size) if word), first.parameters.get("backbone")]
     title = ", ".join([first.lesson, *(str(value) for value in settings if value), f"{first.profile}, seed {seeds}"])
     width = max(len(row["row"]) for row in rows)
     lines = [title, " " * width + "".join(f"{head:>{_WIDTH}}" for head in _HEADS)]
