@@ -167,13 +167,14 @@ def _critters(
     pool_size: int | None,
 ) -> LongTailData:
     world = RENDERED[name]
-    species, texts = species_world(world), world_texts(world)
+    whole = species_world(world)
     families, balanced, pool_per_class = SIZES[check_choice(size, "size", list(SIZES))]
-    c = len(species.names) if families is None else int(np.sum(species.family < families))
+    c = len(whole.names) if families is None else int(np.sum(whole.family < families))
+    species, texts = whole.first(c), world_texts(world).first(c)
     n_test = check_integer(balanced if test_per_class is None else test_per_class, "test_per_class", 1)
     n_val = check_integer(balanced if val_per_class is None else val_per_class, "val_per_class", 1)
     n_pool = check_integer(c * pool_per_class if pool_size is None else pool_size, "pool_size", 0)
-    place = _places(world, seed, len(species.names))[:c].argsort().argsort()  # ranks among the first c
+    place = _places(world, seed, len(whole.names))[:c].argsort().argsort()  # ranks among the first c
     counts = exponential_counts(n_max, c, imbalance)[place]
     few_many = counts
     if check_number(imbalance, "imbalance", 1.0) < 50:
@@ -181,10 +182,10 @@ def _critters(
     return LongTailData(
         name=name,
         **_splits(species, world, seed, counts, n_val, n_test),
-        class_names=list(species.names[:c]),
+        class_names=list(species.names),
         class_counts=counts,
-        corpus=[list(sentences) for sentences in texts.corpus[:c]],
-        descriptors=[list(descriptors) for descriptors in texts.descriptors[:c]],
+        corpus=[list(sentences) for sentences in texts.corpus],
+        descriptors=[list(descriptors) for descriptors in texts.descriptors],
         pool=pool_images(world, seed, n_pool, c) if n_pool else None,
         group_counts=few_many,
     )

@@ -6,7 +6,7 @@ each a calibration world on whose species the difficulty was set; no lesson trai
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache, lru_cache
 
 import numpy as np
@@ -47,6 +47,10 @@ class SpeciesWorld:
     table: np.ndarray
     fine: np.ndarray
     family: np.ndarray
+
+    def first(self, n_classes: int) -> SpeciesWorld:
+        """The first species only, the classes of a data set."""
+        return SpeciesWorld(*(getattr(self, field.name)[:n_classes] for field in fields(self)))
 
 
 _WORLDS = {

@@ -12,7 +12,7 @@ picture shows), ``ambiguous`` (true of every class; HLC's own case is a name wit
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cache
 
 import numpy as np
@@ -43,6 +43,10 @@ class WorldTexts:
     corpus_kinds: tuple[tuple[str, ...], ...]
     descriptors: tuple[tuple[str, ...], ...]
     descriptor_kinds: tuple[tuple[str, ...], ...]
+
+    def first(self, n_classes: int) -> WorldTexts:
+        """The texts of the first species only."""
+        return WorldTexts(*(getattr(self, field.name)[:n_classes] for field in fields(self)))
 
 
 @cache

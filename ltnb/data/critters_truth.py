@@ -111,17 +111,17 @@ def truth(data: LongTailData) -> CritterTruth:
     if world is None or strange:
         what = f"{', '.join(strange)} of {data.name!r}" if world else repr(data.name)
         raise ValueError(f"data must be a rendered world ({', '.join(RENDERED)}): the truth about {what} is not known")
-    species, texts = species_world(world), world_texts(world)
     c = len(data.class_names)
-    if tuple(data.class_names) != species.names[:c]:
+    species, texts = species_world(world).first(c), world_texts(world).first(c)
+    if tuple(data.class_names) != species.names:
         raise ValueError(f"data.class_names are not the first {c} species of {data.name!r} in their order")
-    columns = zip((*ATTRIBUTES, *FINE_ATTRIBUTES), np.hstack([species.table, species.fine])[:c].T, strict=True)
+    columns = zip((*ATTRIBUTES, *FINE_ATTRIBUTES), np.hstack([species.table, species.fine]).T, strict=True)
     return CritterTruth(
         world=world,
         classes={name: values.copy() for name, values in columns},
-        family=species.family[:c].copy(),
-        corpus_kinds=_kinds("corpus", data.corpus, texts.corpus[:c], texts.corpus_kinds[:c]),
-        descriptor_kinds=_kinds("descriptors", data.descriptors, texts.descriptors[:c], texts.descriptor_kinds[:c]),
+        family=species.family.copy(),
+        corpus_kinds=_kinds("corpus", data.corpus, texts.corpus, texts.corpus_kinds),
+        descriptor_kinds=_kinds("descriptors", data.descriptors, texts.descriptors, texts.descriptor_kinds),
         images={split: image_attributes(images) for split, images in parts.items()},
         pool=_pool_truth(world, parts["pool"], c) if "pool" in parts else None,
     )
