@@ -193,9 +193,9 @@ class Backbone(nn.Module):
             check_choice(layer, "layers", image_tower.LAYERS)
         batch = self._checked(batch)
         with arithmetic(self.precision, self.device):
-            if set(layers) == {"embedding"}:  # any tower can do this
-                return {"embedding": self.model.encode_image(batch).float()}
-            found = image_tower.layers(self.model.visual, batch)
+            if set(layers) == {"embedding"} and not image_tower.reads_class_token(self.model.visual):
+                return {"embedding": self.model.encode_image(batch).float()}  # any tower can do this
+            found = image_tower.layers(self.model.visual, batch, layers)
             return {layer: found[layer]().float() for layer in layers}
 
     def _image_features(self, batch: Tensor, layer: str, normalize: bool) -> Tensor:

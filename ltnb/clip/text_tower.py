@@ -1,7 +1,8 @@
 """open_clip's text tower on the columns that hold text, instead of on the full context length.
 
 A class prompt has about ten tokens, the context of a CLIP 77. In a causal tower that pools at the end-of-text token,
-columns after that token cannot reach the result, so those that are padding in the whole batch may be dropped.
+columns after that token cannot reach the result, so those that are padding in the whole batch may be dropped, and of
+the last block only that token is computed. On a CPU many sentences go through in groups of similar length.
 """
 
 from __future__ import annotations
@@ -10,6 +11,10 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+
+from ltnb.clip.last_block import one_token, reads_one
+
+_GROUP = 64  # sentences; large enough for a CPU's matrix products
 
 
 def text_module(model: nn.Module) -> Any:
@@ -44,12 +49,24 @@ def encode_text(model: nn.Module, tokens: Tensor) -> Tensor:
         return model.encode_text(tokens)  # type: ignore[operator]
     tower = text_module(model)
     end = tokens.argmax(dim=-1)
+    if tokens.device.type != "cpu" or len(tokens) <= _GROUP:  # a GPU is faster with one large product
+        return _encode(tower, tokens, end)
+    order = end.argsort(stable=True)
+    parts = [_encode(tower, tokens[rows], end[rows]) for rows in order.split(_GROUP)]
+    return torch.cat(parts)[order.argsort()]
+
+
+def _encode(tower: Any, tokens: Tensor, end: Tensor) -> Tensor:
+    """(B, D) of tokens (B, T), read at positions (B,)."""
     used = int(end.max()) + 1
-    tokens = tokens[:, :used]
-    x = tower.token_embedding(tokens).to(tower.transformer.get_cast_dtype())
+    x = tower.token_embedding(tokens[:, :used]).to(tower.transformer.get_cast_dtype())
     x = x + tower.positional_embedding[:used].to(x.dtype)
-    x = tower.transformer(x, attn_mask=tower.attn_mask[:used, :used])
-    x = tower.ln_final(x[torch.arange(len(end), device=end.device), end])
+    mask = tower.attn_mask[:used, :used]
+    if reads_one(tower.transformer):
+        x = one_token(tower.transformer, x, end, mask)
+    else:
+        x = tower.transformer(x, attn_mask=mask)[torch.arange(len(end), device=end.device), end]
+    x = tower.ln_final(x)
     projection = tower.text_projection
     if projection is None:
         return x
