@@ -4,8 +4,9 @@ Run: ``python benchmarks/towers.py [--models mini-vit ViT-B-16] [--threads 2] [-
 
 Of the last block ltnb computes the token that is read; a text batch is cut to its longest sentence, on a CPU in groups
 of similar length. open_clip computes every token, and texts at the full context length. Both get the same batch (random
-pictures; CLIP's prompts with names of 0 to 16 words), the same precision and the same attention kernels, in turn; the
-best of several rounds counts. Weights are random: time does not depend on them. The outputs are compared, too.
+pictures; CLIP's prompts with names of 0 to 16 words) in the same precision, in turn; the best of several rounds counts.
+Without gradients open_clip's last block may take torch's fused path, which ltnb's last block does not. Weights are
+random: time does not depend on them. The outputs are compared, too.
 """
 
 from __future__ import annotations

@@ -178,7 +178,8 @@ def test_other_text_towers_keep_their_full_length():
                 context_length=8, vocab_size=100, width=16, heads=2, layers=1, output_dim=4, **options
             )
 
-        def encode_text(self, tokens):
+        def encode_text(self, tokens, normalize=False):
+            assert not normalize
             return self.text(tokens)
 
     tokens = torch.tensor([[1, 5, 99, 0, 0, 0, 0, 0]])

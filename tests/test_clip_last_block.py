@@ -81,15 +81,35 @@ def test_open_clips_own_loop_is_kept_where_it_must_be():
     net = transformer()
     net.grad_checkpointing = True
     assert not last_block.reads_one(net)
-    for listened in ("", "resblocks.2"):
-        for kind in ("forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"):
-            net = transformer()
-            handle = getattr(net.get_submodule(listened), f"register_{kind}")(lambda *_: None)
-            assert not last_block.reads_one(net)
-            handle.remove()
-            assert last_block.reads_one(net)
-    net.resblocks[-1].forward = lambda x, **_: x
+
+
+@pytest.mark.parametrize("part", ["", *(f"resblocks.2{name}" for name in ("", ".attn", ".ln_1", ".mlp", ".mlp.c_fc"))])
+def test_whoever_listens_or_changes_something_gets_open_clips_own_loop(part):
+    for kind in ("forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"):
+        net = transformer()
+        handle = getattr(net.get_submodule(part), f"register_{kind}")(lambda *_: None)
+        assert not last_block.reads_one(net)
+        handle.remove()
+        assert last_block.reads_one(net)
+    net.get_submodule(part).forward = lambda x, **_: x
     assert not last_block.reads_one(net)
+    net = transformer()
+    net.get_submodule(part).compile(backend="eager")
+    assert not last_block.reads_one(net)
+
+
+def test_edited_blocks_are_run_as_they_are():
+    net, heard = transformer(), []
+    net.resblocks[-1].attention = lambda q_x, **_: q_x
+    assert not last_block.reads_one(net)
+    for name in ("attn", "mlp"):
+        net = transformer()
+        setattr(net.resblocks[-1], name, torch.nn.Identity())
+        assert not last_block.reads_one(net)
+    net = transformer()
+    net.resblocks[0].register_forward_hook(lambda _, __, output: heard.append(output.shape))
+    last_block.one_token(net, tokens(), torch.zeros(4, dtype=torch.int64))
+    assert last_block.reads_one(net) and heard == [(4, 7, 24)]  # earlier blocks are computed as ever
 
 
 @pytest.mark.parametrize("name", [clip_tiny.TINY, f"{clip_tiny.TINY}-quickgelu", clip_tiny.TINY_CUSTOM])
@@ -116,11 +136,25 @@ def test_whoever_listens_to_an_image_tower_hears_all_tokens():
     visual, heard = backbone.model.visual, []
     images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     alone = backbone.encode_images(images)
-    for module in (visual.transformer.resblocks[-1], visual.transformer, visual):
+    last = visual.transformer.resblocks[-1]
+    for module in (last, visual.transformer, visual, visual.ln_post, last.mlp, last.ln_2):
         handle = module.register_forward_hook(lambda _, __, output: heard.append(output.shape))
         torch.testing.assert_close(backbone.encode_images(images), alone)
         handle.remove()
-    assert heard == [(2, 5, 32), (2, 5, 32), (2, 24)]
+    assert heard == [(2, 5, 32), (2, 5, 32), (2, 24), (2, 5, 32), (2, 5, 32), (2, 5, 32)]
+
+
+def test_a_namesake_of_the_image_tower_only_has_to_embed():
+    class VisionTransformer(torch.nn.Module):  # timm and OpenAI have classes of this name
+        output_dim = 24
+
+        def forward(self, x):
+            return x.mean(dim=(2, 3)) @ torch.ones(3, 24)
+
+    backbone = tiny()
+    backbone.model.visual = VisionTransformer()
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(backbone.encode_images(images, normalize=False), backbone.model.visual(images))
 
 
 @pytest.mark.parametrize("options", [{"pool_type": "avg"}, {"attentional_pool": True}, {"output_tokens": True}])
@@ -149,12 +183,42 @@ def test_many_sentences_keep_their_order_and_gradients(name, count):
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-4)
 
 
-def test_no_sentence_pays_for_a_longer_one_of_another_group():
-    backbone, widths = tiny(), []
+def test_no_sentence_pays_for_a_longer_one_of_another_group(monkeypatch):
+    backbone, shapes, encode = tiny(), [], text_tower._encode
+
+    def watched(tower, ids, end):
+        shapes.append((len(ids), int(end.max()) + 1))
+        return encode(tower, ids, end)
+
+    monkeypatch.setattr(text_tower, "_encode", watched)
     ids = backbone.tokenizer([" ".join(["owl"] * (1 + 12 * (i % 2))) for i in range(128)])
-    handle = backbone.model.transformer.resblocks[0].register_forward_pre_hook(
-        lambda _, x: widths.append(tuple(x[0].shape[:2]))
-    )
     text_tower.encode_text(backbone.model, ids)
-    handle.remove()
-    assert widths == [(64, 3), (64, 15)]
+    assert shapes == [(64, 3), (64, 15)]
+
+
+@pytest.mark.parametrize("name", [clip_tiny.TINY, clip_tiny.TINY_CUSTOM])
+@pytest.mark.parametrize("part", ["token_embedding", "transformer", "transformer.resblocks.0.ln_1", "ln_final"])
+def test_whoever_listens_to_a_text_tower_gets_all_sentences_in_order(name, part):
+    backbone, heard = tiny(name), []
+    ids = backbone.tokenizer([" ".join(["owl"] * (1 + 12 * (i % 2))) for i in range(100)])
+    tower = text_tower.text_module(backbone.model)
+    alone = text_tower.encode_text(backbone.model, ids)
+    tower.get_submodule(part).register_forward_hook(lambda _, __, output: heard.append(output))
+    torch.testing.assert_close(text_tower.encode_text(backbone.model, ids), alone, rtol=1e-5, atol=1e-5)
+    assert len(heard) == 1 and len(heard[0]) == 100
+    if part == "token_embedding":
+        assert torch.equal(heard[0], tower.token_embedding.weight[ids[:, :15]])
+
+
+def test_whoever_listens_to_a_whole_text_tower_hears_it():
+    backbone, heard = tiny(clip_tiny.TINY_CUSTOM), []
+    backbone.model.text.register_forward_hook(lambda _, __, output: heard.append(output))
+    found = backbone.encode_texts(["owl", "a red owl"], normalize=False)
+    assert len(heard) == 1 and torch.equal(heard[0], found)
+
+
+def test_embeddings_of_coca_are_not_normalised_unasked():
+    backbone = clip.load("coca_ViT-B-32", "random", precision="fp32", device="cpu")
+    images = torch.randn(1, 3, 224, 224, generator=torch.Generator().manual_seed(1))
+    for found in (backbone.encode_images(images, normalize=False), backbone.encode_texts(["owl"], normalize=False)):
+        assert not torch.allclose(found.norm(dim=1), torch.ones(1), atol=1e-3)

@@ -57,7 +57,7 @@ class LastPool(torch.nn.Module):
         self.text = TextTransformer(context_length=16, width=32, heads=2, layers=1, output_dim=8, **options)
         self.logit_scale = torch.nn.Parameter(torch.zeros(()))
 
-    def encode_text(self, tokens):
+    def encode_text(self, tokens, normalize=False):
         return self.text(tokens)
 
 

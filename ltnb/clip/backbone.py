@@ -193,9 +193,13 @@ class Backbone(nn.Module):
             check_choice(layer, "layers", image_tower.LAYERS)
         batch = self._checked(batch)
         with arithmetic(self.precision, self.device):
-            if set(layers) == {"embedding"} and not image_tower.reads_class_token(self.model.visual):
-                return {"embedding": self.model.encode_image(batch).float()}  # any tower can do this
-            found = image_tower.layers(self.model.visual, batch, layers)
+            visual = self.model.visual
+            if "tokens" not in layers and image_tower.reads_class_token(visual):
+                found = image_tower.class_token(visual, batch)
+            elif set(layers) == {"embedding"}:  # any tower can do this
+                return {"embedding": self.model.encode_image(batch, normalize=False).float()}
+            else:
+                found = image_tower.layers(visual, batch)
             return {layer: found[layer]().float() for layer in layers}
 
     def _image_features(self, batch: Tensor, layer: str, normalize: bool) -> Tensor:

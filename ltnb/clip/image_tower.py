@@ -6,7 +6,7 @@ ResNets, which end in an attention pool) and ``TimmModel`` around a transformer 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from functools import cache
 from typing import Any
 
@@ -14,34 +14,41 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ltnb.clip.last_block import hooked, one_token, reads_one
+from ltnb.clip.last_block import is_open_clips, one_token, reads_one, untouched
 
 LAYERS = ("embedding", "pooled", "tokens")
 """What `layers` gives: (B, D) the joint embedding, (B, W) the feature before its projection, (B, T, W') all tokens."""
 
 
 def reads_class_token(tower: Any) -> bool:
-    """Whether this is a ``VisionTransformer`` of which only the class token is read, so that `last_block` serves.
+    """Whether this is a ``VisionTransformer`` of which only the class token is read, so that `class_token` serves.
 
-    A hook on the tower or its transformer, an attention pool, a mean over tokens or tokens as output: all say no.
+    An attention pool, a mean over tokens, tokens as output, or somebody who listens inside: all say no.
     """
     return (
-        type(tower).__name__ == "VisionTransformer"
+        is_open_clips(tower, "VisionTransformer")
         and tower.pool_type == "tok"
         and tower.attn_pool is None
         and not tower.output_tokens
-        and not hooked(tower)
+        and untouched(tower, tower.ln_post)
         and reads_one(tower.transformer)
     )
 
 
-def layers(tower: nn.Module, images: Tensor, wanted: Collection[str] = LAYERS) -> dict[str, Callable[[], Tensor]]:
+def class_token(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
+    """``embedding`` and ``pooled`` of `layers` for a tower that `reads_class_token`, with less arithmetic."""
+    tokens = tower._embeds(images)
+    first = torch.zeros(len(tokens), dtype=torch.int64, device=tokens.device)
+    pooled = tower.ln_post(one_token(tower.transformer, tokens, first))
+    return {"embedding": lambda: pooled if tower.proj is None else pooled @ tower.proj, "pooled": lambda: pooled}
+
+
+def layers(tower: nn.Module, images: Tensor) -> dict[str, Callable[[], Tensor]]:
     """Everything that is read off an image tower, after one pass through its trunk.
 
     Args:
         tower: the image tower, ``model.visual``.
         images: (B, 3, H, W), normalised.
-        wanted: what will be asked for; without ``tokens`` a ViT may compute less.
 
     Returns:
         For each of `LAYERS` a function that computes it from what they share:
@@ -63,16 +70,7 @@ def layers(tower: nn.Module, images: Tensor, wanted: Collection[str] = LAYERS) -
     kind = type(tower).__name__
     if kind not in kinds:
         raise ValueError(f"backbone has an image tower of class {kind}: its layers are known for {', '.join(kinds)}")
-    if "tokens" not in wanted and reads_class_token(tower):
-        return _class_token(tower, images)
     return kinds[kind](tower, images)
-
-
-def _class_token(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
-    tokens = tower._embeds(images)
-    first = torch.zeros(len(tokens), dtype=torch.int64, device=tokens.device)
-    pooled = tower.ln_post(one_token(tower.transformer, tokens, first))
-    return {"embedding": lambda: pooled if tower.proj is None else pooled @ tower.proj, "pooled": lambda: pooled}
 
 
 def _vit(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:

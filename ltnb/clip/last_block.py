@@ -2,7 +2,7 @@
 
 CLIP's towers read a single token off their last block: the class token of a picture, the end-of-text token of a
 sentence. The other tokens of that block matter as keys and values only, so their queries, attention outputs and MLPs
-need not be computed: five sixths of the arithmetic of the block, forward and backward.
+need not be computed: ten of the twelve W x W products that a token takes part in there, forward and backward.
 """
 
 from __future__ import annotations
@@ -13,17 +13,36 @@ import torch
 from torch import Tensor, nn
 
 
-def reads_one(transformer: Any) -> bool:
-    """Whether `one_token` may stand for this transformer: open_clip's plain blocks, and nobody listens to the last one.
+def is_open_clips(module: nn.Module, name: str) -> bool:
+    """Whether a module is of open_clip's own class `name`, not of a subclass or of another library's namesake."""
+    return (type(module).__module__, type(module).__name__) == ("open_clip.transformer", name)
 
-    A hook on the transformer or on its last block (prompts that learn hang there) must see all tokens, and gradient
-    checkpointing must go through open_clip's own loop.
+
+def untouched(*modules: nn.Module) -> bool:
+    """Whether nobody listens to these very modules, has replaced the forward pass of one or compiled it in place."""
+    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_compiled_call_impl")
+    return not any(
+        vars(module).keys() & {"forward", "attention"} or any(getattr(module, name, None) for name in hooks)
+        for module in modules
+    )
+
+
+def reads_one(transformer: Any) -> bool:
+    """Whether `one_token` may stand for this transformer: open_clip's plain blocks, and the last one is `untouched`.
+
+    Whoever listens to the transformer or to a part of its last block must see all tokens, and gradient checkpointing
+    must go through open_clip's own loop.
     """
-    if type(transformer).__name__ != "Transformer" or transformer.grad_checkpointing:
+    if not is_open_clips(transformer, "Transformer") or transformer.grad_checkpointing:
         return False
     last = transformer.resblocks[-1]
-    plain = type(last).__name__ == "ResidualAttentionBlock" and last.attn.batch_first and not hasattr(last, "ln_1_kv")
-    return plain and not any(hooked(module) for module in (transformer, last))
+    return (
+        is_open_clips(last, "ResidualAttentionBlock")
+        and not hasattr(last, "ln_1_kv")
+        and (type(last.attn), type(last.mlp)) == (nn.MultiheadAttention, nn.Sequential)
+        and last.attn.batch_first
+        and untouched(transformer, *last.modules())
+    )
 
 
 def one_token(transformer: Any, x: Tensor, at: Tensor, attn_mask: Tensor | None = None) -> Tensor:
@@ -41,17 +60,11 @@ def one_token(transformer: Any, x: Tensor, at: Tensor, attn_mask: Tensor | None 
     *before, last = transformer.resblocks
     for block in before:
         x = block(x, attn_mask=attn_mask)
-    rows = torch.arange(len(x), device=x.device)
-    normed = last.ln_1(x)
-    mask = (
-        None if attn_mask is None else attn_mask[at].to(x.dtype)
-    )  # (B, T): each asks with the row of its own position
-    asked = last.attn(normed[rows, at][:, None], normed, normed, key_padding_mask=mask, need_weights=False)[0]
-    token = x[rows, at] + last.ls_1(asked[:, 0])
-    return token + last.ls_2(last.mlp(last.ln_2(token)))
-
-
-def hooked(module: nn.Module) -> bool:
-    """Whether somebody listens to a module's calls or has replaced its forward: then it must be called as a whole."""
-    names = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks")
-    return "forward" in vars(module) or any(getattr(module, name) for name in names)
+    rows = torch.arange(len(x), device=x.device)[:, None]
+    at = at[:, None]
+    normed, token = last.ln_1(x), x[rows, at]
+    # each sequence asks with the mask's row of its own position: (B, T)
+    mask = None if attn_mask is None else attn_mask[at[:, 0]].to(x.dtype)
+    asked = last.attn(normed[rows, at], normed, normed, key_padding_mask=mask, need_weights=False)[0]
+    token = token + last.ls_1(asked)
+    return (token + last.ls_2(last.mlp(last.ln_2(token))))[:, 0]

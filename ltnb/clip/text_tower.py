@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltnb.clip.last_block import one_token, reads_one
+from ltnb.clip.last_block import one_token, reads_one, untouched
 
 _GROUP = 64  # sentences; large enough for a CPU's matrix products
 
@@ -36,7 +36,7 @@ def is_trimmable(model: nn.Module) -> bool:
 
 
 def encode_text(model: nn.Module, tokens: Tensor) -> Tensor:
-    """Text features before normalisation, equal to ``model.encode_text(tokens)``.
+    """Text features before normalisation, equal to ``model.encode_text(tokens, normalize=False)``.
 
     Args:
         model: an open_clip model.
@@ -45,11 +45,12 @@ def encode_text(model: nn.Module, tokens: Tensor) -> Tensor:
     Returns:
         (B, D) in the tower's computing type.
     """
-    if not is_trimmable(model):
-        return model.encode_text(tokens)  # type: ignore[operator]
     tower = text_module(model)
+    if not is_trimmable(model) or not (tower is model or untouched(tower)):
+        return model.encode_text(tokens, normalize=False)  # type: ignore[operator]
     end = tokens.argmax(dim=-1)
-    if tokens.device.type != "cpu" or len(tokens) <= _GROUP:  # a GPU is faster with one large product
+    grouped = tokens.device.type == "cpu" and len(tokens) > _GROUP  # a GPU is faster with one large product
+    if not grouped or not untouched(tower.token_embedding, *tower.transformer.modules(), tower.ln_final):
         return _encode(tower, tokens, end)
     order = end.argsort(stable=True)
     parts = [_encode(tower, tokens[rows], end[rows]) for rows in order.split(_GROUP)]
