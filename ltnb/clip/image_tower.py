@@ -40,7 +40,7 @@ def class_token(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
     tokens = tower._embeds(images)
     first = torch.zeros(len(tokens), dtype=torch.int64, device=tokens.device)
     pooled = tower.ln_post(one_token(tower.transformer, tokens, first))
-    return {"embedding": lambda: pooled if tower.proj is None else pooled @ tower.proj, "pooled": lambda: pooled}
+    return {"embedding": lambda: _projected(tower, pooled), "pooled": lambda: pooled}
 
 
 def layers(tower: nn.Module, images: Tensor) -> dict[str, Callable[[], Tensor]]:
@@ -80,10 +80,11 @@ def _vit(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
     def pooled() -> Tensor:
         return tower._pool(tokens)[0]
 
-    def embedding() -> Tensor:
-        return pooled() if tower.proj is None else pooled() @ tower.proj
+    return {"embedding": lambda: _projected(tower, pooled()), "pooled": pooled, "tokens": lambda: tokens}
 
-    return {"embedding": embedding, "pooled": pooled, "tokens": lambda: tokens}
+
+def _projected(vit: Any, pooled: Tensor) -> Tensor:
+    return pooled if vit.proj is None else pooled @ vit.proj
 
 
 def _resnet(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:

@@ -60,11 +60,9 @@ def one_token(transformer: Any, x: Tensor, at: Tensor, attn_mask: Tensor | None 
     *before, last = transformer.resblocks
     for block in before:
         x = block(x, attn_mask=attn_mask)
-    rows = torch.arange(len(x), device=x.device)[:, None]
-    at = at[:, None]
-    normed, token = last.ln_1(x), x[rows, at]
-    # each sequence asks with the mask's row of its own position: (B, T)
-    mask = None if attn_mask is None else attn_mask[at[:, 0]].to(x.dtype)
-    asked = last.attn(normed[rows, at], normed, normed, key_padding_mask=mask, need_weights=False)[0]
+    rows = torch.arange(len(x), device=x.device)
+    normed, token = last.ln_1(x), x[rows, at][:, None]
+    mask = None if attn_mask is None else attn_mask[at].to(x.dtype)  # (B, T): the row of each sequence's own position
+    asked = last.attn(normed[rows, at][:, None], normed, normed, key_padding_mask=mask, need_weights=False)[0]
     token = token + last.ls_1(asked)
     return (token + last.ls_2(last.mlp(last.ln_2(token))))[:, 0]
