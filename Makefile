@@ -63,7 +63,7 @@ lessons: $(STAMP)  ## re-execute the lessons in place, ready to commit (LESSONS=
 	$(BIN)/python -m ltnb.runner.lessons $(LESSONS)
 
 weights: $(STAMP)  ## re-train the shipped models
-	$(BIN)/python -m ltnb.pretrain $(ARGS)
+	$(BIN)/python -m ltnb.critters.pretrain $(ARGS)
 
 install: $(STAMP)  ## only make and fill .venv
 

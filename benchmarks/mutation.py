@@ -66,7 +66,7 @@ def copy_package(folder: Path) -> None:
 
 def import_once(folder: Path) -> None:
     """Timm, too slow to import for every mutation; torchvision may need its operators declared before."""
-    specification = importlib.util.spec_from_file_location("_ops", folder / "ltnb" / "clip" / "torchvision_ops.py")
+    specification = importlib.util.spec_from_file_location("_ops", folder / "ltnb" / "_torchvision.py")
     module = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(module)
     module.prepare_torchvision()

@@ -14,10 +14,10 @@ from functools import partial
 import numpy as np
 import torch
 
-from ltnb.data.critters import CritterImages, critters_lt
-from ltnb.data.critters_render import render
-from ltnb.data.critters_species import species_world
-from ltnb.data.critters_world import STYLES, Traits
+from ltnb.critters.attributes import STYLES, Traits
+from ltnb.critters.datasets import CritterImages, critters_lt
+from ltnb.critters.render import render
+from ltnb.critters.species import species_world
 
 PICTURES = 1024
 REPEATS = 5

@@ -78,14 +78,14 @@ def to_array(value: Any, name: str) -> np.ndarray:
         fail(name, "rectangular", value)
 
 
-def check_label_array(labels: Any, name: str, *, n_classes: int | None = None) -> np.ndarray:
-    """Return labels (array, list or tensor) as a non-empty ``np.int64`` array of shape (N,), each in 0..n_classes-1."""
+def check_label_array(labels: Any, name: str, *, num_classes: int | None = None) -> np.ndarray:
+    """Return labels (array, list or tensor) as a non-empty ``np.int64`` array of shape (N,), in 0..num_classes-1."""
     array = to_array(labels, name)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "iu":
         fail(name, "a non-empty one-dimensional sequence of integers", array)
     worst = array.min() if array.min() < 0 else array.max()
-    if worst < 0 or (n_classes is not None and worst >= n_classes):
-        span = ">= 0" if n_classes is None else f"in 0..{n_classes - 1}"
+    if worst < 0 or (num_classes is not None and worst >= num_classes):
+        span = ">= 0" if num_classes is None else f"in 0..{num_classes - 1}"
         fail(name, span, f"{int(worst)} at position {int(np.flatnonzero(array == worst)[0])}")
     return array.astype(np.int64)
 
@@ -154,20 +154,20 @@ def check_finite(x: torch.Tensor, name: str, *, check_values: bool = False) -> N
 
 
 def check_targets(
-    targets: Any, name: str, length: int, *, n_classes: int | None = None, check_values: bool = False
+    targets: Any, name: str, length: int, *, num_classes: int | None = None, check_values: bool = False
 ) -> torch.Tensor:
-    """Return ``targets`` as an int64 tensor of shape (length,) whose values lie in 0..n_classes-1 (or are >= 0)."""
+    """Return ``targets`` as an int64 tensor of shape (length,) whose values lie in 0..num_classes-1 (or are >= 0)."""
     if not isinstance(targets, torch.Tensor) or targets.dtype not in INTEGERS:
         fail(name, "an integer tensor", targets)
     if targets.shape != (length,):
         fail(name, f"of shape ({length},)", targets)
     if reads_values(targets, check_values):
         wrong = targets < 0
-        if n_classes is not None:
-            wrong = wrong | (targets >= n_classes)
+        if num_classes is not None:
+            wrong = wrong | (targets >= num_classes)
         if bool(wrong.any()):
             at = int(wrong.nonzero()[0])
-            span = ">= 0" if n_classes is None else f"in 0..{n_classes - 1}"
+            span = ">= 0" if num_classes is None else f"in 0..{num_classes - 1}"
             fail(name, span, f"{int(targets[at])} at position {at}")
     return targets.long()
 

@@ -15,7 +15,7 @@ from ltnb._checks import (
     check_temperature,
     fail,
 )
-from ltnb.losses.cosine import cosine_logits, unit
+from ltnb._numeric import cosine_logits, unit
 
 _BLOCK = 1 << 22  # cosines worked on at a time
 

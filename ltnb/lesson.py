@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ltnb._checks import check_choice, fail
 from ltnb.results import Record, comparison, load_standard
-from ltnb.results.tables import digits
+from ltnb.results.summaries import digits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -156,6 +156,7 @@ def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) 
     """
     import pandas as pd
 
+    from ltnb.data.registry import world_version
     from ltnb.plots import use_style
 
     kinds = {"dataset": str, "backbone": str, "profile": str, "seed": int, "out": str, "device": str, "precision": str}
@@ -176,7 +177,8 @@ def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) 
     out = Path(parameters["out"]) if parameters["out"] else None
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    record = Record(lesson, dict(parameters), seed=parameters["seed"], profile=parameters["profile"])
+    world = world_version(parameters["dataset"])
+    record = Record(lesson, dict(parameters), seed=parameters["seed"], profile=parameters["profile"], world=world)
     standard = [run for run in load_standard(lesson) if _settings(run) == _settings(record)]
     return Lesson(record, standard, out)
 

@@ -74,14 +74,14 @@ def evaluate(predictions: Any, targets: Any, class_counts: Any, convention: str 
         ValueError: If a shape, dtype or value (label range, NaN, infinity) is not as described.
     """
     counts = check_counts(class_counts, minimum=0)
-    n_classes = len(counts)
+    num_classes = len(counts)
     groups = shot_groups(counts, convention)
-    true = check_label_array(targets, "targets", n_classes=n_classes)
-    predicted = _predicted_labels(predictions, len(true), n_classes)
+    true = check_label_array(targets, "targets", num_classes=num_classes)
+    predicted = _predicted_labels(predictions, len(true), num_classes)
 
-    support = np.bincount(true, minlength=n_classes)
-    claimed = np.bincount(predicted, minlength=n_classes)
-    hits = np.bincount(true[true == predicted], minlength=n_classes)
+    support = np.bincount(true, minlength=num_classes)
+    claimed = np.bincount(predicted, minlength=num_classes)
+    hits = np.bincount(true[true == predicted], minlength=num_classes)
     seen = support > 0
     involved = seen | (claimed > 0)
     recall = hits / np.maximum(support, 1)
@@ -105,15 +105,15 @@ def evaluate(predictions: Any, targets: Any, class_counts: Any, convention: str 
     )
 
 
-def _predicted_labels(predictions: Any, n: int, n_classes: int) -> np.ndarray:
+def _predicted_labels(predictions: Any, n: int, num_classes: int) -> np.ndarray:
     array = to_array(predictions, "predictions")
     if array.ndim == 1:
-        labels = check_label_array(array, "predictions", n_classes=n_classes)
+        labels = check_label_array(array, "predictions", num_classes=num_classes)
         if len(labels) != n:
             fail("predictions", f"as many as targets ({n})", array)
         return labels
-    if array.shape != (n, n_classes) or array.dtype.kind not in "iuf":
-        fail("predictions", f"integers of shape ({n},) or scores of shape ({n}, {n_classes})", array)
+    if array.shape != (n, num_classes) or array.dtype.kind not in "iuf":
+        fail("predictions", f"integers of shape ({n},) or scores of shape ({n}, {num_classes})", array)
     if not np.isfinite(array).all():
         fail("predictions", "finite", f"NaN or infinity in row {int((~np.isfinite(array)).any(axis=1).argmax())}")
     return array.argmax(axis=1)

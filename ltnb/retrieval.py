@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ltnb._checks import check_features, check_integer, fail
-from ltnb.losses.cosine import unit
+from ltnb._numeric import unit
 
 _BLOCK, _IMAGES = 1 << 23, 1 << 16  # cosines, and images, worked on at a time
 

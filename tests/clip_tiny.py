@@ -39,7 +39,7 @@ _CONFIGS = {
 @contextmanager
 def architectures(folder: Path) -> Iterator[None]:
     """Makes the tiny architectures known to open_clip, and builds each tokenizer only once."""
-    from ltnb.clip.torchvision_ops import prepare_torchvision
+    from ltnb._torchvision import prepare_torchvision
 
     prepare_torchvision()
     import open_clip

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from ltnb import clip
-from ltnb.clip import mini, text_tower
+from ltnb.clip import mini, towers
 from ltnb.clip.preprocess import Preprocess
 
 TEXTS = ["a red frog", "a photo of a small striped marsh owl in the snow", "owl"]
@@ -157,12 +157,12 @@ def test_the_backbones_precision_holds_inside_another_autocast():
 def test_dropping_common_padding_changes_nothing(name, texts):
     backbone = tiny(name)
     tokens = backbone.tokenizer(texts)
-    assert text_tower.is_trimmable(backbone.model)
+    assert towers.is_trimmable(backbone.model)
     widths = []
-    handle = text_tower.text_module(backbone.model).transformer.register_forward_pre_hook(
+    handle = towers.text_module(backbone.model).transformer.register_forward_pre_hook(
         lambda _, x: widths.append(x[0].shape[1])
     )
-    short = text_tower.encode_text(backbone.model, tokens)
+    short = towers.encode_text(backbone.model, tokens)
     handle.remove()
     assert widths == [int(tokens.argmax(dim=1).max()) + 1]
     assert torch.allclose(short, backbone.model.encode_text(tokens), atol=1e-5)
@@ -185,12 +185,12 @@ def test_other_text_towers_keep_their_full_length():
     tokens = torch.tensor([[1, 5, 99, 0, 0, 0, 0, 0]])
     for options in ({"no_causal_mask": True}, {"pool_type": "last"}, {"embed_cls": True}):
         model = Model(**options).eval()
-        assert not text_tower.is_trimmable(model)
-        assert torch.equal(text_tower.encode_text(model, tokens), model.encode_text(tokens))
+        assert not towers.is_trimmable(model)
+        assert torch.equal(towers.encode_text(model, tokens), model.encode_text(tokens))
     for options in ({"proj_bias": True}, {"proj_type": "none"}):
         model = Model(**options).eval()
-        assert text_tower.is_trimmable(model)
-        assert torch.allclose(text_tower.encode_text(model, tokens), model.encode_text(tokens), atol=1e-5)
+        assert towers.is_trimmable(model)
+        assert torch.allclose(towers.encode_text(model, tokens), model.encode_text(tokens), atol=1e-5)
 
 
 @pytest.mark.parametrize("bad", [[], "a frog", ["a", 3], None, 3])

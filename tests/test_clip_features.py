@@ -12,7 +12,7 @@ import torch
 from clip_tiny import BulkPictures, Pictures
 
 from ltnb import clip
-from ltnb.clip.batches import ImageSource
+from ltnb.clip.image_source import ImageSource
 
 
 @pytest.fixture(scope="module", autouse=True)

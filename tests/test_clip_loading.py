@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ltnb import clip
-from ltnb.clip import archives, mini
+from ltnb.clip import mini, weight_files
 from ltnb.clip.precision import autocast, cpu_has_bf16, resolve_device, resolve_precision
 
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -110,8 +110,8 @@ def test_a_file_must_say_which_gelu(source, tmp_path):
 def publish(monkeypatch, path, quick_gelu, models=(clip_tiny.TINY, f"{clip_tiny.TINY}-quickgelu"), digits=64):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:digits]
     config = {"quick_gelu": quick_gelu, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25), "interpolation": "bilinear"}
-    known = archives.KnownArchive(digest, "openai", config, list(models))
-    monkeypatch.setattr(archives, "known_archives", lambda: {digest: known})
+    known = weight_files.KnownArchive(digest, "openai", config, list(models))
+    monkeypatch.setattr(weight_files, "known_archives", lambda: {digest: known})
 
 
 @pytest.mark.parametrize("digits", [64, 8])
@@ -129,7 +129,7 @@ def test_a_published_archive_knows_its_gelu_and_its_preprocessing(source, tmp_pa
 
 
 def test_known_archives_are_those_that_open_clip_lists():
-    known = archives.known_archives()
+    known = weight_files.known_archives()
     whole = [archive for digits, archive in known.items() if len(digits) == 64]
     assert {model for archive in whole for model in archive.models} >= {"RN50", "ViT-B-16", "ViT-B-16-quickgelu"}
     assert all(archive.quick_gelu and archive.tag == "openai" for archive in whole)
@@ -154,7 +154,7 @@ def scripted(source, folder) -> Path:
 
 def test_torchscript_only_of_known_archives(source, tmp_path, monkeypatch):
     path = scripted(source, tmp_path)
-    assert archives.is_torchscript(path) and not archives.is_torchscript(save(tmp_path, {}))
+    assert weight_files.is_torchscript(path) and not weight_files.is_torchscript(save(tmp_path, {}))
     for digits in (None, 8):  # eight digits identify a GELU kind, but are no reason to run code
         if digits:
             publish(monkeypatch, path, False, digits=digits)

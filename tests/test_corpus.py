@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ltnb.clip import clip_templates
-from ltnb.data.corpus import corpus_statistics, prompt_sentences, read_corpus, write_corpus
+from ltnb.clip import clip_templates, prompt_sentences
+from ltnb.data.corpus import corpus_statistics, read_corpus, write_corpus
 
 CORPUS = [["It has two legs.", "First seen in 1912."], [], ["größer als ein Hund", "#1", "three: \\n", "one\u2028line"]]
 
@@ -43,7 +43,7 @@ def test_a_missing_file_is_named(tmp_path: Path):
 
 def test_bad_corpora_are_named(tmp_path: Path):
     write_corpus(tmp_path, CORPUS)
-    with pytest.raises(ValueError, match="n_classes must be at least 3"):
+    with pytest.raises(ValueError, match="num_classes must be at least 3"):
         read_corpus(tmp_path, 2)
     with pytest.raises(ValueError, match="folder must be without files of other classes"):
         write_corpus(tmp_path, CORPUS[:2])

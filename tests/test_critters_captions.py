@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ltnb.data import critters_captions as module
-from ltnb.data.critters_world import ATTRIBUTES, STYLES
+from ltnb.critters import captions as module
+from ltnb.critters.attributes import ATTRIBUTES, STYLES
 
 N = 20_000
 MENTIONED = {"shape": 0.92, "texture": 0.6, "colour": 0.62, "second_colour": 0.42, "limbs": 0.52, "habitat": 0.35}

@@ -11,17 +11,17 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from ltnb.critters.attributes import LIMBS, SHAPES, STYLES, TEXTURES, WORLD_VERSION, Traits
+from ltnb.critters.datasets import CritterImages, critters_latin_lt, critters_lt
+from ltnb.critters.images import FIRST_SEED, SPLITS, render_seed
+from ltnb.critters.pool import POOL_KINDS, near_misses, pool_recipe
+from ltnb.critters.pretrain import STREAM_SEED
+from ltnb.critters.render import WORLD
+from ltnb.critters.species import WORLDS, species_world
+from ltnb.critters.texts import DESCRIPTOR_KINDS, SENTENCE_KINDS
 from ltnb.data import load, truth
 from ltnb.data.containers import ImageDataset, LongTailData
-from ltnb.data.critters import CritterImages, critters_latin_lt, critters_lt
-from ltnb.data.critters_images import FIRST_SEED, SPLITS, render_seed
-from ltnb.data.critters_pool import POOL_KINDS, near_misses, pool_recipe
-from ltnb.data.critters_render import WORLD
-from ltnb.data.critters_species import WORLDS, species_world
-from ltnb.data.critters_texts import DESCRIPTOR_KINDS, SENTENCE_KINDS
-from ltnb.data.critters_world import LIMBS, SHAPES, STYLES, TEXTURES, WORLD_VERSION, Traits
 from ltnb.data.longtail import exponential_counts, shot_groups
-from ltnb.pretrain import STREAM_SEED
 
 LOADERS = [critters_lt, critters_latin_lt]
 SPECIES = {"lt": 60, "latin": 96}
@@ -41,7 +41,7 @@ def individuals(images: CritterImages) -> set[tuple[int, int]]:
 
 def test_what_load_gives(data):
     c = 60 if data.name == "critters_lt" else 96
-    assert data.n_classes == c
+    assert data.num_classes == c
     assert (np.sort(data.class_counts)[::-1] == exponential_counts(320, c, 100)).all()
     for split in (data.val, data.test):
         assert (np.bincount(split.labels, minlength=c) == 20).all()
@@ -92,7 +92,7 @@ def test_a_small_data_set_is_the_first_six_families(loader, c, seed):
 def test_the_truth_about_a_small_data_set(loader):
     small, whole = loader(size="small"), loader(pool_size=0)
     known, all_known = truth(small), truth(whole)
-    c = small.n_classes
+    c = small.num_classes
     assert known.corpus_kinds == all_known.corpus_kinds[:c]
     assert np.array_equal(known.classes["limbs"], all_known.classes["limbs"][:c])
     pool, shown = known.pool, known.images["pool"]
@@ -195,7 +195,7 @@ def test_fingerprints_name_the_recipe():
 
 def test_fingerprints_follow_the_difficulty(monkeypatch):
     before = critters_lt(pool_size=0).test.fingerprint
-    monkeypatch.setattr("ltnb.data.critters_images.WORLD", replace(WORLD, turn=0.39))
+    monkeypatch.setattr("ltnb.critters.images.WORLD", replace(WORLD, turn=0.39))
     assert critters_lt(pool_size=0).test.fingerprint != before
 
 
@@ -240,7 +240,7 @@ def test_the_same_seed_gives_the_same_first_pictures_at_every_imbalance_and_size
 def test_the_pool_by_brute_force(world):
     """Kinds against distances counted one by one."""
     size = 1500
-    recipe = pool_recipe(world, seed=1, size=size, n_classes=SPECIES[world])
+    recipe = pool_recipe(world, seed=1, size=size, num_classes=SPECIES[world])
     species = species_world(world)
     whole = np.hstack([species.table[:, :5], species.fine])
     shown = np.delete(recipe.traits, 5, axis=1)  # without the habitat
@@ -318,7 +318,7 @@ def test_the_truth_is_complete(data):
     pool = known.pool
     assert np.isclose(sum(pool.kind_rates.values()), 1)
     assert pool.kind_rates["target"] <= 0.2
-    assert pool.base_rates.shape == (data.n_classes,)
+    assert pool.base_rates.shape == (data.num_classes,)
     assert pool.base_rates.sum() == pytest.approx(pool.kind_rates["target"])
     assert pool.base_rates.min() > 0
     c = int(pool.species.max())
@@ -364,10 +364,10 @@ def test_only_rendered_worlds_have_a_truth(data):
         truth(replace(data, name="mine"))
     with pytest.raises(ValueError, match="class 0 holds a text that is not of its world: 'A cat.'"):
         truth(replace(data, corpus=[["A cat."], *data.corpus[1:]]))
-    photographs = [(torch.zeros(3, 8, 8, dtype=torch.uint8), label) for label in range(data.n_classes)]
+    photographs = [(torch.zeros(3, 8, 8, dtype=torch.uint8), label) for label in range(data.num_classes)]
 
     class Photographs(list):
-        labels = np.arange(data.n_classes)
+        labels = np.arange(data.num_classes)
         fingerprint = None
 
     with pytest.raises(ValueError, match=f"the truth about test of '{data.name}' is not known"):

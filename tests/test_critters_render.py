@@ -9,13 +9,8 @@ import numpy as np
 import pytest
 import torch
 
-from ltnb.data import critters_scenes as scenes
-from ltnb.data import critters_shapes as shapes
-from ltnb.data.critters import CLASS_STRIDE
-from ltnb.data.critters_images import render_seed
-from ltnb.data.critters_render import SIZE, WORLD, fine_traits, render, seen_habitat
-from ltnb.data.critters_species import WORLDS, species_world
-from ltnb.data.critters_world import (
+from ltnb.critters import scenes, shapes
+from ltnb.critters.attributes import (
     ATTRIBUTES,
     COLOURS,
     FINE_ATTRIBUTES,
@@ -29,6 +24,10 @@ from ltnb.data.critters_world import (
     Traits,
     uniforms,
 )
+from ltnb.critters.datasets import CLASS_STRIDE
+from ltnb.critters.images import render_seed
+from ltnb.critters.render import SIZE, WORLD, fine_traits, render, seen_habitat
+from ltnb.critters.species import WORLDS, species_world
 
 PLAIN = TEXTURES.index("plain")
 

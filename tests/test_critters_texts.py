@@ -11,11 +11,11 @@ import numpy as np
 import pytest
 
 from ltnb.clip.mini import register_mini_models, vocabulary_ids
-from ltnb.data import critters
-from ltnb.data.critters_captions import HISTORY, PLACES, PUBLISHING, caption, stream_table, vocabulary_texts
-from ltnb.data.critters_species import species_world
-from ltnb.data.critters_texts import DESCRIPTOR_KINDS, SENTENCE_KINDS, WorldTexts, world_texts
-from ltnb.data.critters_world import ATTRIBUTES, COLOURS, FINE_ATTRIBUTES, LIMBS, SHAPES, TEXTURES, WORLD_VERSION
+from ltnb.critters import datasets as critters
+from ltnb.critters.attributes import ATTRIBUTES, COLOURS, FINE_ATTRIBUTES, LIMBS, SHAPES, TEXTURES, WORLD_VERSION
+from ltnb.critters.captions import HISTORY, PLACES, PUBLISHING, caption, stream_table, vocabulary_texts
+from ltnb.critters.species import species_world
+from ltnb.critters.texts import DESCRIPTOR_KINDS, SENTENCE_KINDS, WorldTexts, world_texts
 
 WORLDS = ("lt", "latin")
 FROZEN = {"critters-1": "aff48bf7505c3fba"}  # of the texts of both worlds

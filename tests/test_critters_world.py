@@ -7,13 +7,8 @@ import itertools
 import numpy as np
 import pytest
 
-from ltnb.data import critters_captions
-from ltnb.data.critters import critters_latin_lt, critters_lt
-from ltnb.data.critters_captions import stream_table
-from ltnb.data.critters_shapes import MARKING_SPOTS, atlas
-from ltnb.data.critters_species import LIMB_ADJECTIVES, WORLDS, excluded_combinations, species_world
-from ltnb.data.critters_texts import world_texts
-from ltnb.data.critters_world import (
+from ltnb.critters import captions as critters_captions
+from ltnb.critters.attributes import (
     ATTRIBUTES,
     COLOURS,
     LIMBS,
@@ -22,8 +17,13 @@ from ltnb.data.critters_world import (
     TEXTURES,
     combination_code,
 )
+from ltnb.critters.captions import stream_table
+from ltnb.critters.datasets import critters_latin_lt, critters_lt
+from ltnb.critters.pretrain import STREAM_SEED
+from ltnb.critters.shapes import MARKING_SPOTS, atlas
+from ltnb.critters.species import LIMB_ADJECTIVES, WORLDS, excluded_combinations, species_world
+from ltnb.critters.texts import world_texts
 from ltnb.data.longtail import shot_groups
-from ltnb.pretrain import STREAM_SEED
 
 PLAIN = TEXTURES.index("plain")
 

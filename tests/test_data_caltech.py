@@ -134,7 +134,7 @@ def real(shared_data, tmp_path_factory):
 def test_real_caltech_with_coop_split(shared_data, real):
     split = shared_data / "caltech101_images" / "split_zhou_Caltech101.json"
     data = caltech(real, split=split)
-    assert (data.n_classes, len(data.val), len(data.test)) == (100, 600, 900)
+    assert (data.num_classes, len(data.val), len(data.test)) == (100, 600, 900)
     assert (data.class_counts.max(), data.class_counts.min()) == (200, 2)
     assert {key: int(mask.sum()) for key, mask in shot_groups(data.class_counts).items()} == {
         "many": 4,
@@ -167,7 +167,7 @@ def test_leopards_really_are_mirrored(real):
 
 def test_real_caltech_without_split(real):
     data = caltech(real)
-    assert data.n_classes == 100 and (data.class_counts.max(), data.class_counts.min()) == (200, 2)
+    assert data.num_classes == 100 and (data.class_counts.max(), data.class_counts.min()) == (200, 2)
     assert len(set(np.bincount(data.test.labels))) == len(set(np.bincount(data.val.labels))) == 1
     assert not any("Faces_easy" in path for path in data.train.paths)
 

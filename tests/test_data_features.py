@@ -178,7 +178,7 @@ def test_feature_data_checks_types():
 )
 def test_real_clip_features(shared_data, name, classes, train, test, text):
     data = load_features(shared_data / "caltech101_clip_vitb32" / f"{name}.npz")
-    assert (data.n_classes, len(data.train_x), len(data.test_x), data.dim) == (classes, train, test, 512)
+    assert (data.num_classes, len(data.train_x), len(data.test_x), data.dim) == (classes, train, test, 512)
     assert (data.class_counts.max(), data.class_counts.min()) == (200, 2) and data.unit_norm and data.val_x is None
     assert float((data.train_x.norm(dim=1) - 1).abs().max()) < 1e-6
     assert (data.text_x is not None) == text

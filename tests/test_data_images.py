@@ -122,7 +122,7 @@ def test_container_checks_what_it_is_given(files):
     good = {"name": "x", "train": files, "val": files, "test": files, "class_names": ["a", "b"], "class_counts": [2, 2]}
     data = LongTailData(**good)
     assert data.corpus == [[], []] and data.descriptors == [[], []] and data.pool is None
-    assert data.group_counts.tolist() == [2, 2] and data.class_counts.dtype == np.int64 and data.n_classes == 2
+    assert data.group_counts.tolist() == [2, 2] and data.class_counts.dtype == np.int64 and data.num_classes == 2
     assert "train 4, val 4, test 4, imbalance 1" in repr(data)
     assert LongTailData(**good, group_counts=[9, 1]).group_counts.tolist() == [9, 1]
     for change, message in {

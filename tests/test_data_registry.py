@@ -106,7 +106,7 @@ def test_every_name_is_a_function_of_its_module():
     from importlib import import_module
 
     for name, module in DATASETS.items():
-        if module != "ltnb.data.critters":
+        if module != "ltnb.critters.datasets":
             assert callable(getattr(import_module(module), name))
 
 

@@ -114,18 +114,18 @@ def test_tau_normalised_weights_have_the_length_to_the_power_of_one_minus_tau(ta
 # ---- initial weights -------------------------------------------------------------------------------------------------
 
 
-def cosine_weights(n_classes: int, dim: int, seed: int) -> torch.Tensor:
-    return CosineClassifier(dim, n_classes, seed=seed).weight
+def cosine_weights(num_classes: int, dim: int, seed: int) -> torch.Tensor:
+    return CosineClassifier(dim, num_classes, seed=seed).weight
 
 
-def confidence_weights(n_classes: int, dim: int, seed: int) -> torch.Tensor:
+def confidence_weights(num_classes: int, dim: int, seed: int) -> torch.Tensor:
     """One row a class, of as many confidence layers as it takes: each has its own seed."""
     linear = nn.Linear(dim, 1)
-    return torch.cat([DisAlign(linear, seed=n_classes * seed + i).confidence.weight for i in range(n_classes)])
+    return torch.cat([DisAlign(linear, seed=num_classes * seed + i).confidence.weight for i in range(num_classes)])
 
 
-def classifier_weights(n_classes: int, dim: int, seed: int) -> torch.Tensor:
-    return reinitialized(nn.Linear(dim, n_classes), seed).weight
+def classifier_weights(num_classes: int, dim: int, seed: int) -> torch.Tensor:
+    return reinitialized(nn.Linear(dim, num_classes), seed).weight
 
 
 DRAWS = {"CosineClassifier": cosine_weights, "DisAlign": confidence_weights, "reinitialized": classifier_weights}
@@ -144,8 +144,8 @@ def test_initial_weights_depend_on_the_seed_alone(draw: Callable[[int, int, int]
 @draws
 def test_initial_weights_are_uniform_with_the_bound_of_every_linear_layer(draw):
     """20,000 draws: mean, variance and extremes, each within four standard errors."""
-    n_classes, dim = 50, 400
-    u = draw(n_classes, dim, 3).detach().flatten().double() * dim**0.5
+    num_classes, dim = 50, 400
+    u = draw(num_classes, dim, 3).detach().flatten().double() * dim**0.5
     n = len(u)
     assert u.abs().max() <= 1 + 1e-6 and u.abs().max() > 1 - 10 / n
     assert abs(u.mean()) < 4 * (1 / 3 / n) ** 0.5
@@ -282,8 +282,8 @@ def test_class_means_equal_a_loop(metric: str):
         rows = [row / np.sqrt((row**2).sum()) for row in rows] if metric == "cosine" else rows
         for row in rows:
             expected[c] += row / len(rows)
-    for n_classes in (None, 7):
-        head = NearestClassMean(features, labels.int(), n_classes, metric)
+    for num_classes in (None, 7):
+        head = NearestClassMean(features, labels.int(), num_classes, metric)
         np.testing.assert_allclose(head.means.numpy(), expected, rtol=1e-12, atol=1e-13)
 
 
@@ -390,7 +390,7 @@ def test_euclidean_neighbours_keep_their_digits_far_from_the_origin():
 
 
 def test_classes_without_neighbours_have_a_share_of_zero():
-    shares = KNNHead(torch.eye(3), torch.tensor([4, 1, 1]), 2, n_classes=6)(torch.eye(3)[1:2])
+    shares = KNNHead(torch.eye(3), torch.tensor([4, 1, 1]), 2, num_classes=6)(torch.eye(3)[1:2])
     assert shares.shape == (1, 6)
     assert KNNHead(torch.eye(3), torch.tensor([4, 1, 1]), 2)(torch.eye(3)).shape == (3, 5)
     expected = torch.tensor([[0, 0.5, 0, 0, 0.5, 0]])
@@ -411,7 +411,7 @@ def test_bank_travels_with_the_state(metric: str):
     torch.save(head.state_dict(), file)
     file.seek(0)
     # another bank of the same size: only the state can bring the old answers back
-    other = KNNHead(features.float().flip(0) + 1, labels.roll(1), 5, metric, n_classes=7)
+    other = KNNHead(features.float().flip(0) + 1, labels.roll(1), 5, metric, num_classes=7)
     assert not torch.equal(other(queries().float()), expected)
     other.load_state_dict(torch.load(file, weights_only=True), strict=True)
     assert torch.equal(other(queries().float()), expected)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from ltnb import lesson as frame
+from ltnb.critters.attributes import WORLD_VERSION
 from ltnb.metrics import evaluate
 from ltnb.papers import CLAIMS
 
@@ -132,7 +133,7 @@ def test_the_record_says_which_encoder_was_used():
 def test_standard_runs_stand_beside_a_run_only_where_they_measured_the_same(monkeypatch):
     given = {**PARAMETERS, "imbalance": 100, "size": "quick", "epochs_a": 1}
     longer = {"profile": "standard", "size": "standard", "epochs_a": 2, "seed": 0, "device": "auto"}
-    stored = [frame.Record("02_ballad", {**given, **longer}, seed=0, profile="standard")]
+    stored = [frame.Record("02_ballad", {**given, **longer}, seed=0, profile="standard", world=WORLD_VERSION)]
     monkeypatch.setattr(frame, "load_standard", lambda lesson: stored)
     assert frame.start("02_ballad", given).standard == stored
     for change in ({"imbalance": 10}, {"dataset": "cifar100_lt"}, {"backbone": "mini-rn"}, {"features": "x.npz"}):

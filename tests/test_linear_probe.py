@@ -58,7 +58,7 @@ def test_loss_and_sampler_are_used() -> None:
         ((torch.full((3, 2), float("nan")), torch.zeros(3, dtype=torch.long), 2), "features"),
         ((torch.zeros(3, 2), torch.zeros(2, dtype=torch.long), 2), "labels"),
         ((torch.zeros(3, 2), torch.full((3,), 2), 2), "labels"),
-        ((torch.zeros(3, 2), torch.zeros(3, dtype=torch.long), 0), "n_classes"),
+        ((torch.zeros(3, 2), torch.zeros(3, dtype=torch.long), 0), "num_classes"),
     ],
 )
 def test_bad_input_is_named(arguments: tuple, named: str) -> None:

@@ -35,15 +35,17 @@ def test_exponential_counts_equal_the_published_cifar100_lt(shared_data, imbalan
 
 @examples
 @given(st.integers(1, 5000), st.integers(1, 300), st.floats(1, 500))
-def test_exponential_counts_follow_the_formula(n_max: int, n_classes: int, imbalance: float):
+def test_exponential_counts_follow_the_formula(n_max: int, num_classes: int, imbalance: float):
     expected = (
-        [int(n_max * (1 / imbalance) ** (i / (n_classes - 1))) for i in range(n_classes)] if n_classes > 1 else [n_max]
+        [int(n_max * (1 / imbalance) ** (i / (num_classes - 1))) for i in range(num_classes)]
+        if num_classes > 1
+        else [n_max]
     )
     if expected[-1] == 0:
         with pytest.raises(ValueError, match="n_max"):
-            exponential_counts(n_max, n_classes, imbalance)
+            exponential_counts(n_max, num_classes, imbalance)
     else:
-        assert exponential_counts(n_max, n_classes, imbalance).tolist() == expected
+        assert exponential_counts(n_max, num_classes, imbalance).tolist() == expected
 
 
 def test_imbalance_one_is_balanced():
@@ -52,19 +54,19 @@ def test_imbalance_one_is_balanced():
 
 @examples
 @given(st.integers(1, 500), st.integers(0, 5000), st.integers(1, 400), st.floats(0.01, 1e6))
-def test_pareto_counts_fall_from_n_max_to_n_min(n_min: int, extra: int, n_classes: int, alpha: float):
-    counts = pareto_counts(n_min + extra, n_min, n_classes, alpha)
-    assert counts.shape == (n_classes,)
+def test_pareto_counts_fall_from_n_max_to_n_min(n_min: int, extra: int, num_classes: int, alpha: float):
+    counts = pareto_counts(n_min + extra, n_min, num_classes, alpha)
+    assert counts.shape == (num_classes,)
     assert counts[0] == n_min + extra
-    assert n_classes == 1 or counts[-1] == n_min
+    assert num_classes == 1 or counts[-1] == n_min
     assert (np.diff(counts) <= 0).all()
 
 
 def test_pareto_counts_are_quantiles_of_the_law():
     """Stretched back, the share of classes above x is the Pareto survival function (1 + x)^-alpha."""
-    alpha, n_classes = 3.0, 2000
-    counts = pareto_counts(10**12, 1, n_classes, alpha).astype(float)
-    rank = (np.arange(n_classes) + 0.5) / n_classes
+    alpha, num_classes = 3.0, 2000
+    counts = pareto_counts(10**12, 1, num_classes, alpha).astype(float)
+    rank = (np.arange(num_classes) + 0.5) / num_classes
     ends = rank[[0, -1]] ** (-1 / alpha) - 1
     x = ends[1] + (counts - 1) / (10**12 - 1) * (ends[0] - ends[1])
     np.testing.assert_allclose((1 + x) ** -alpha, rank, rtol=1e-9)

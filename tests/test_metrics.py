@@ -22,19 +22,19 @@ BOUNDS = {
 
 @examples
 @given(
-    n_classes=st.integers(2, 9),
+    num_classes=st.integers(2, 9),
     n=st.integers(1, 80),
     seed=st.integers(0, 2**32 - 1),
     convention=st.sampled_from(["strict", "inclusive"]),
 )
-def test_equals_scikit_learn(n_classes: int, n: int, seed: int, convention: str):
+def test_equals_scikit_learn(num_classes: int, n: int, seed: int, convention: str):
     from sklearn import metrics
 
     rng = np.random.default_rng(seed)
     # some classes never occur in the targets, some never in the predictions
-    targets = rng.choice(rng.choice(n_classes, rng.integers(1, n_classes + 1), replace=False), n)
-    predictions = np.where(rng.random(n) < 0.5, targets, rng.integers(n_classes, size=n))
-    counts = rng.choice([0, 1, 19, 20, 21, 99, 100, 101, 500], n_classes)
+    targets = rng.choice(rng.choice(num_classes, rng.integers(1, num_classes + 1), replace=False), n)
+    predictions = np.where(rng.random(n) < 0.5, targets, rng.integers(num_classes, size=n))
+    counts = rng.choice([0, 1, 19, 20, 21, 99, 100, 101, 500], num_classes)
     report = evaluate(predictions, targets, counts, convention)
 
     def close(value: float, expected: float) -> bool:
@@ -48,7 +48,7 @@ def test_equals_scikit_learn(n_classes: int, n: int, seed: int, convention: str)
     present = np.unique(targets)
     per_class = metrics.recall_score(targets, predictions, labels=present, average=None, zero_division=0)
     np.testing.assert_allclose(report.per_class[present] / 100, per_class, rtol=0, atol=1e-12)
-    assert np.array_equal(np.isnan(report.per_class), ~np.isin(np.arange(n_classes), present))
+    assert np.array_equal(np.isnan(report.per_class), ~np.isin(np.arange(num_classes), present))
     for name, (low, high) in BOUNDS[convention].items():
         members = [c for c in present if low <= counts[c] <= high]
         if not members:

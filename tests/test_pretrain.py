@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 import torch
 
-from ltnb import clip, pretrain_table
-from ltnb import pretrain as module
+from ltnb import clip
 from ltnb.clip.mini import build_mini, load_compact, weights_path
 from ltnb.clip.precision import resolve_device, resolve_precision
+from ltnb.critters import pretrain as module
+from ltnb.critters import pretrain_scores
+from ltnb.critters.captions import stream_batch
+from ltnb.critters.datasets import calibration_data
 from ltnb.data import shot_groups
-from ltnb.data.critters import calibration_data
-from ltnb.data.critters_captions import stream_batch
 from ltnb.results import environment
 
 RUN = {"pairs": 8 * 40, "lr": 1e-3, "batch": 8, "warmup": 2, "stop_after": 4, "log_every": 2}
@@ -142,15 +143,15 @@ def test_shipped_logs_hold_the_zero_shot_table(name, monkeypatch):
     log = json.loads(path.with_suffix(".log.json").read_text())
     table = log["zero_shot"]
     assert log["steps"] == log["pairs"] // log["batch"] and log["curve"][-1][0] <= log["steps"]
-    for row, world in pretrain_table.WORLDS.items():
+    for row, world in pretrain_scores.WORLDS.items():
         groups = shot_groups(calibration_data(world, table["seed"]).group_counts)
         classes = {group: int(mask.sum()) for group, mask in groups.items()}
         mean = sum(n * table[row][group] for group, n in classes.items()) / sum(classes.values())
         assert table[row]["overall"] == pytest.approx(mean, abs=0.02)  # the test sets are balanced
     low = 15 if name == "mini-vit-90k" else 40  # a fifth of the pairs; nothing is promised for it but that it learned
     assert low <= table["telling"]["overall"] <= 70 and table["latin"]["overall"] < 4
-    monkeypatch.setattr(pretrain_table, "WORLDS", {"telling": "calibration"})
-    again = pretrain_table.zero_shot_table(clip.load(log["model"], path, precision="fp32"), test_per_class=10)
+    monkeypatch.setattr(pretrain_scores, "WORLDS", {"telling": "calibration"})
+    again = pretrain_scores.zero_shot_table(clip.load(log["model"], path, precision="fp32"), test_per_class=10)
     assert again["telling"]["overall"] == pytest.approx(table["telling"]["overall"], abs=3)
     assert again["template"] == table["template"] and again["precision"] == table["precision"]
 
@@ -158,7 +159,7 @@ def test_shipped_logs_hold_the_zero_shot_table(name, monkeypatch):
 def test_the_table_is_written_into_the_log_of_a_run(tmp_path, monkeypatch):
     run = module.pretrain
     monkeypatch.setattr(module, "pretrain", lambda name, out, **_: run(name, out, **RUN | {"stop_after": 1}))
-    monkeypatch.setattr(pretrain_table, "calibration_data", lambda *a, **_: calibration_data(*a, test_per_class=1))
+    monkeypatch.setattr(pretrain_scores, "calibration_data", lambda *a, **_: calibration_data(*a, test_per_class=1))
     monkeypatch.setattr("sys.argv", ["pretrain", "mini-rn", "--out", str(tmp_path)])
     module.main()
     log = json.loads((tmp_path / "mini-rn.log.json").read_text())

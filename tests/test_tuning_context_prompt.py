@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional
 
 from ltnb import clip, data
-from ltnb.clip import text_tower
+from ltnb.clip import towers
 from ltnb.tuning import ContextPrompt, context_prompt
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA"))]
@@ -44,7 +44,7 @@ def mini_vit():
 
 
 def token_embedding(backbone):
-    return text_tower.text_module(backbone.model).token_embedding
+    return towers.text_module(backbone.model).token_embedding
 
 
 class LastPool(torch.nn.Module):
@@ -115,7 +115,7 @@ def test_words_as_context_give_encode_texts_for_both_layouts(name, precision):
 def test_words_as_context_give_encode_texts_for_untrimmed_towers(options, tokenizer):
     backbone = tiny(clip_tiny.TINY_CUSTOM)
     backbone.model, backbone.tokenizer = LastPool(vocab_size=49408, **options), tokenizer(backbone.tokenizer)
-    assert not text_tower.is_trimmable(backbone.model)
+    assert not towers.is_trimmable(backbone.model)
     assert_is_encode_texts(backbone)
 
 
@@ -206,7 +206,7 @@ def test_the_backbone_is_left_as_it_was(name, error):
     def fail(*_):
         raise error
 
-    with text_tower.text_module(backbone.model).transformer.register_forward_pre_hook(fail), pytest.raises(error):
+    with towers.text_module(backbone.model).transformer.register_forward_pre_hook(fail), pytest.raises(error):
         prompt()
     assert list(token_embedding(backbone)._forward_hooks) == [mine.id]
     assert torch.equal(backbone.encode_texts(sentences), before)

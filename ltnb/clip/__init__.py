@@ -1,11 +1,12 @@
 """CLIP models as encoders: loading, image and text features with a cache, zero-shot weights."""
 
 from ltnb.clip.backbone import Backbone
-from ltnb.clip.batches import ImageSource
 from ltnb.clip.features import Features, extract_features, extract_layers
+from ltnb.clip.image_source import ImageSource
 from ltnb.clip.loading import load, parse_backbone
 from ltnb.clip.pairs import PairSource
-from ltnb.clip.zero_shot import TEMPLATES, clip_templates, zero_shot_weights
+from ltnb.clip.prompts import TEMPLATES, clip_templates, prompt_sentences
+from ltnb.clip.zero_shot import zero_shot_weights
 
 __all__ = [
     "TEMPLATES",
@@ -18,5 +19,6 @@ __all__ = [
     "extract_layers",
     "load",
     "parse_backbone",
+    "prompt_sentences",
     "zero_shot_weights",
 ]

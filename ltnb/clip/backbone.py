@@ -12,11 +12,11 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ltnb._checks import check_choice, check_finite, check_texts, fail
-from ltnb.clip import image_tower, input_size, text_tower
-from ltnb.clip.hashing import state_hash
+from ltnb.clip import input_size, towers
+from ltnb.clip.feature_cache import state_hash
+from ltnb.clip.mini import SeenWords
 from ltnb.clip.precision import arithmetic
 from ltnb.clip.preprocess import Preprocess
-from ltnb.clip.vocabulary import SeenWords
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -158,7 +158,7 @@ class Backbone(nn.Module):
         return self._image_features(batch, "embedding", normalize)
 
     def encode_tokens(self, batch: Tensor) -> Tensor:
-        """All tokens of the last stage of the image tower, class token first; see `image_tower.layers`.
+        """All tokens of the last stage of the image tower, class token first; see `towers.layers`.
 
         Args:
             batch: float (B, 3, h, w) from `preprocess`.
@@ -169,7 +169,7 @@ class Backbone(nn.Module):
         return self._image_features(batch, "tokens", False)
 
     def encode_pooled(self, batch: Tensor) -> Tensor:
-        """The pooled feature before the projection; see `image_tower.layers`.
+        """The pooled feature before the projection; see `towers.layers`.
 
         Args:
             batch: float (B, 3, h, w) from `preprocess`.
@@ -180,7 +180,7 @@ class Backbone(nn.Module):
         return self._image_features(batch, "pooled", False)
 
     def encode_layers(self, batch: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
-        """Several of ``embedding``, ``pooled`` and ``tokens`` after one pass; see `image_tower.layers`.
+        """Several of ``embedding``, ``pooled`` and ``tokens`` after one pass; see `towers.layers`.
 
         Args:
             batch: float (B, 3, h, w) from `preprocess`.
@@ -190,16 +190,16 @@ class Backbone(nn.Module):
             Layer → float32, un-normalised, differentiable.
         """
         for layer in layers:
-            check_choice(layer, "layers", image_tower.LAYERS)
+            check_choice(layer, "layers", towers.LAYERS)
         batch = self._checked(batch)
         with arithmetic(self.precision, self.device):
             visual = self.model.visual
-            if "tokens" not in layers and image_tower.reads_class_token(visual):
-                found = image_tower.class_token(visual, batch)
+            if "tokens" not in layers and towers.reads_class_token(visual):
+                found = towers.class_token(visual, batch)
             elif set(layers) == {"embedding"}:  # any tower can do this
                 return {"embedding": self.model.encode_image(batch, normalize=False).float()}
             else:
-                found = image_tower.layers(visual, batch)
+                found = towers.layers(visual, batch)
             return {layer: found[layer]().float() for layer in layers}
 
     def _image_features(self, batch: Tensor, layer: str, normalize: bool) -> Tensor:
@@ -239,7 +239,7 @@ class Backbone(nn.Module):
             )
         tokens = self.tokenizer(texts).to(self.device)
         with arithmetic(self.precision, self.device):
-            features = text_tower.encode_text(self.model, tokens)
+            features = towers.encode_text(self.model, tokens)
         features = features.float()
         return functional.normalize(features, dim=-1) if normalize else features
 

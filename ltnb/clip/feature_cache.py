@@ -14,11 +14,22 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import nn
 
 from ltnb._checks import fail
 
 _RECIPE = "recipe.json"
 _FORMAT = 1
+
+
+def state_hash(module: nn.Module) -> str:
+    """SHA-256 over names, types, shapes and bytes of a module's weights and buffers: 64 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for name, tensor in module.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy())
+    return digest.hexdigest()
 
 
 def cache_key(recipe: Mapping[str, Any]) -> str:

@@ -17,10 +17,10 @@ from torch.nn import functional
 
 from ltnb._checks import check_choice, check_integer, fail
 from ltnb.clip.backbone import Backbone
-from ltnb.clip.batches import describe_dataset, read_batch
 from ltnb.clip.feature_cache import CacheEntry
-from ltnb.clip.image_tower import LAYERS
+from ltnb.clip.image_source import describe_dataset, read_batch
 from ltnb.clip.preprocess import Preprocess
+from ltnb.clip.towers import LAYERS
 
 
 @dataclass(frozen=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +14,10 @@ import torch
 from torch import nn
 
 from ltnb._checks import fail
-from ltnb.clip import archives, mini
+from ltnb.clip import mini, weight_files
 from ltnb.clip.backbone import Backbone
 from ltnb.clip.precision import resolve_device, resolve_precision
 from ltnb.clip.preprocess import Preprocess
-from ltnb.clip.quiet import quiet_logging
 
 _SCHEMAS = ("hf-hub:", "local-dir:")
 
@@ -115,7 +117,7 @@ def _load_mini(name: str, pretrained: Any, quick_gelu: bool | None, precision: s
         if mini.is_compact(path):
             info = mini.load_compact(model, path)
         else:
-            archives.load_file(model, path, known=None)
+            weight_files.load_file(model, path, known=None)
         label = (pretrained or "shipped") if shipped else path.name
     # A full table costs most of a training step, and rows never seen in pre-training have nothing to start from.
     model.token_embedding.weight.requires_grad_(False)  # type: ignore[union-attr]
@@ -162,7 +164,7 @@ def _load_architecture(name: str, pretrained: Any, quick_gelu: bool | None, seed
 
     tags = open_clip.list_pretrained_tags_by_model(name)
     by_default = bool(open_clip.get_model_config(name).get("quick_gelu", False))
-    said = archives.declared_quick_gelu(name, quick_gelu)
+    said = weight_files.declared_quick_gelu(name, quick_gelu)
     if pretrained is None:
         raise ValueError(
             f"pretrained must be a tag, a checkpoint file or 'random' for {name!r}; its tags: "
@@ -186,16 +188,18 @@ def _load_architecture(name: str, pretrained: Any, quick_gelu: bool | None, seed
                 stacklevel=4,
             )
         path = Path(_download(name, str(pretrained), config))
-        label, known = str(pretrained), archives.find_known(path) if archives.is_torchscript(path) else None
+        label, known = str(pretrained), weight_files.find_known(path) if weight_files.is_torchscript(path) else None
     else:
         path = _existing_file(name, pretrained, tags)
-        known = archives.find_known(path) if archives.has_twin(name) or archives.is_torchscript(path) else None
-        decided = archives.file_quick_gelu(name, path, quick_gelu, known)
+        known = (
+            weight_files.find_known(path) if weight_files.has_twin(name) or weight_files.is_torchscript(path) else None
+        )
+        decided = weight_files.file_quick_gelu(name, path, quick_gelu, known)
         use = by_default if decided is None else decided
         config = {} if known is None else known.config
         label = path.name
     model = _build(name, use, config, seed)
-    archives.load_file(model, path, known)
+    weight_files.load_file(model, path, known)
     return model, use, label
 
 
@@ -264,3 +268,20 @@ def _alike(name: str) -> str:
 
     close = difflib.get_close_matches(name, open_clip.list_models(), n=3)
     return f" (did you mean {', '.join(close)}?)" if close else ""
+
+
+@contextmanager
+def quiet_logging() -> Iterator[None]:
+    """Keeps open_clip's log lines off stderr while the block runs.
+
+    open_clip writes through the root logger, whose first use would also install a handler for every other library.
+    """
+    root, silent = logging.getLogger(), logging.NullHandler()
+    before = logging.root.manager.disable
+    root.addHandler(silent)
+    logging.disable(max(before, logging.ERROR))
+    try:
+        yield
+    finally:
+        logging.disable(before)
+        root.removeHandler(silent)

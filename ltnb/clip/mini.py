@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from ltnb._files import replacing
-from ltnb.clip.torchvision_ops import prepare_torchvision
+from ltnb._torchvision import prepare_torchvision
 
 MINI_MODELS = ("mini-vit", "mini-vit-s", "mini-rn")
 TAGS: dict[str, tuple[str, ...]] = {"mini-vit": ("90k",)}
@@ -135,6 +135,31 @@ class VocabularyMap:
         if bool((rows < 0).any()):
             raise ValueError(f"tokens holds ids outside the vocabulary: {sorted(set(tokens[rows < 0].tolist()))[:10]}")
         return rows
+
+
+class SeenWords:
+    """Tells words apart that a small pre-training world never used.
+
+    Args:
+        tokenizer: open_clip's ``SimpleTokenizer``.
+        token_ids: int64 (V,), the ids seen in pre-training.
+    """
+
+    def __init__(self, tokenizer: Any, token_ids: Tensor) -> None:
+        self._tokenizer = tokenizer
+        self._ids = frozenset(token_ids.tolist())
+        self._is_known: dict[str, bool] = {}
+
+    def unknown(self, texts: Iterable[str]) -> list[str]:
+        """Words of `texts` (as the tokenizer splits them) with a token never seen: each once, in order."""
+        found: dict[str, None] = {}
+        for text in texts:
+            for word in self._tokenizer.pat.findall(self._tokenizer.clean_fn(text)):
+                if word not in self._is_known:
+                    self._is_known[word] = self._ids.issuperset(self._tokenizer.encode(word))
+                if not self._is_known[word]:
+                    found[word] = None
+        return list(found)
 
 
 def shrink_vocabulary(model: nn.Module, token_ids: Tensor | Iterable[int]) -> VocabularyMap:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ltnb._checks import check_integer, check_label_array, fail
-from ltnb.clip.batches import describe_dataset
+from ltnb.clip.image_source import describe_dataset
 
 
 class PairSource:

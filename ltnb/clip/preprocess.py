@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from ltnb._checks import fail
-from ltnb.clip.torchvision_ops import prepare_torchvision
+from ltnb._torchvision import prepare_torchvision
 
 if TYPE_CHECKING:
     from PIL.Image import Image

@@ -9,35 +9,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ltnb.clip.mini import register_mini_models
-from ltnb.data.corpus import prompt_sentences
+from ltnb.clip.prompts import prompt_sentences
 
 if TYPE_CHECKING:
     from ltnb.clip.backbone import Backbone
 
-TEMPLATES: dict[str, tuple[str, ...]] = {
-    "single": ("a photo of a {}.",),
-    "ballad": (
-        "itap of a {}.",
-        "a bad photo of the {}.",
-        "a origami {}.",
-        "a photo of the large {}.",
-        "a {} in the video game.",
-        "art of the {}.",
-        "a photo of the small {}.",
-    ),
-}
-"""Prompt templates. ``single``: BALLAD's choice; ``ballad``: the seven of its appendix C, which do not contain it."""
-
 _CHUNK = 256
-
-
-def clip_templates() -> tuple[str, ...]:
-    """CLIP's 80 prompt templates for ImageNet, as open_clip has them, each with one ``{}``; VL-LTR adds them all."""
-    register_mini_models()
-    import open_clip
-
-    return tuple(template("{}") for template in open_clip.OPENAI_IMAGENET_TEMPLATES)
 
 
 @torch.no_grad()

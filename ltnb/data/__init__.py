@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ltnb.data.containers import FeatureData, LongTailData
-    from ltnb.data.critters import truth
     from ltnb.data.features import load_features
     from ltnb.data.longtail import exponential_counts, pareto_counts, shot_groups
     from ltnb.data.registry import load
@@ -27,21 +26,21 @@ __all__ = [
 ]
 
 _HOMES = {
-    "FeatureData": "containers",
-    "LongTailData": "containers",
-    "exponential_counts": "longtail",
-    "load": "registry",
-    "load_features": "features",
-    "pareto_counts": "longtail",
-    "shot_groups": "longtail",
-    "truth": "critters",
+    "FeatureData": "ltnb.data.containers",
+    "LongTailData": "ltnb.data.containers",
+    "exponential_counts": "ltnb.data.longtail",
+    "load": "ltnb.data.registry",
+    "load_features": "ltnb.data.features",
+    "pareto_counts": "ltnb.data.longtail",
+    "shot_groups": "ltnb.data.longtail",
+    "truth": "ltnb.critters.truth",
 }
 
 
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(_HOMES[name]), name)
 
 
 def __dir__() -> list[str]:

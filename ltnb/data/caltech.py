@@ -102,14 +102,14 @@ def caltech101_lt(
 
 
 def _untwinned(
-    pictures: ImageFiles, part: np.ndarray, n_classes: int, seed: int
+    pictures: ImageFiles, part: np.ndarray, num_classes: int, seed: int
 ) -> tuple[list[np.ndarray], list[np.ndarray], list[np.ndarray]]:
     """Candidates for training, and balanced validation and test sets, without twins in two of them.
 
     Args:
         pictures: N pictures.
         part: (N,) 0 for training, 1 for validation, 2 for the test.
-        n_classes: C.
+        num_classes: C.
         seed: order of the pictures of each class.
 
     Returns:
@@ -119,7 +119,9 @@ def _untwinned(
     taken: set[str] = set()
     chosen = {}
     for p, word in ((2, "test"), (1, "validation"), (0, "training")):
-        shuffled = shuffled_by_class(np.where(part == p, pictures.labels, n_classes), n_classes + 1, seed)[:n_classes]
+        shuffled = shuffled_by_class(np.where(part == p, pictures.labels, num_classes), num_classes + 1, seed)[
+            :num_classes
+        ]
         free = [np.asarray([i for i in indices if twins[i] not in taken], dtype=np.int64) for indices in shuffled]
         smallest = min(free, key=len)
         if not len(smallest):

@@ -91,7 +91,7 @@ def match_names(path: str, keyed: Sequence[tuple[str, str]], examples: Sequence[
 
 def builtin_imagenet_names() -> list[str]:
     """The 1,000 curated ImageNet names that open_clip ships, in the order of sorted wnids."""
-    from ltnb.clip.torchvision_ops import prepare_torchvision
+    from ltnb._torchvision import prepare_torchvision
 
     prepare_torchvision()
     import open_clip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
@@ -48,6 +49,7 @@ class LongTailData:
         pool: unlabelled pictures (label -1), or None.
         group_counts: (C,) int64, the counts that define many, medium and few; equal to ``class_counts`` unless the
             data set says otherwise.
+        world: version of the rendered world, which decides every number on it; None for data that were not rendered.
 
     Raises:
         ValueError: an argument has another length, a label lies outside 0..C-1, or ``class_counts`` is not the
@@ -64,6 +66,7 @@ class LongTailData:
     descriptors: list[list[str]] = field(default_factory=list)
     pool: ImageDataset | None = None
     group_counts: np.ndarray = None  # type: ignore[assignment]  # filled below
+    world: str | None = None
 
     def __post_init__(self) -> None:
         """Check every field and put it into its type."""
@@ -84,15 +87,21 @@ class LongTailData:
             object.__setattr__(self, key, value)
 
     @property
-    def n_classes(self) -> int:
+    def num_classes(self) -> int:
         """Number of classes C."""
         return len(self.class_names)
+
+    @property
+    def n_classes(self) -> int:
+        """Old name of `num_classes`."""
+        warnings.warn("n_classes is now called num_classes", DeprecationWarning, stacklevel=2)
+        return self.num_classes
 
     def __repr__(self) -> str:
         sizes = ", ".join(f"{part} {len(getattr(self, part))}" for part in ("train", "val", "test"))
         ratio = self.class_counts.max() / self.class_counts.min()
         pool = "" if self.pool is None else f", pool {len(self.pool)}"
-        return f"LongTailData({self.name!r}: {self.n_classes} classes, {sizes}{pool}, imbalance {ratio:.0f})"
+        return f"LongTailData({self.name!r}: {self.num_classes} classes, {sizes}{pool}, imbalance {ratio:.0f})"
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
@@ -140,7 +149,7 @@ class FeatureData:
             x, y = getattr(self, f"{part}_x"), getattr(self, f"{part}_y")
             if x is not None:
                 _features(f"{part}_x", x, width)
-                check_targets(y, f"{part}_y", len(x), n_classes=len(names))
+                check_targets(y, f"{part}_y", len(x), num_classes=len(names))
         if self.text_x is not None:
             _features("text_x", self.text_x, width)
             if len(self.text_x) != len(names):
@@ -156,9 +165,15 @@ class FeatureData:
         object.__setattr__(self, "class_counts", counts)
 
     @property
-    def n_classes(self) -> int:
+    def num_classes(self) -> int:
         """Number of classes C."""
         return len(self.class_names)
+
+    @property
+    def n_classes(self) -> int:
+        """Old name of `num_classes`."""
+        warnings.warn("n_classes is now called num_classes", DeprecationWarning, stacklevel=2)
+        return self.num_classes
 
     @property
     def dim(self) -> int:
@@ -168,8 +183,8 @@ class FeatureData:
     def __repr__(self) -> str:
         val = "no val" if self.val_x is None else f"val {len(self.val_x)}"
         return (
-            f"FeatureData({self.name!r}: {self.n_classes} classes, width {self.dim}, train {len(self.train_x)}, {val}, "
-            f"test {len(self.test_x)}, {'with' if self.text_x is not None else 'no'} text, "
+            f"FeatureData({self.name!r}: {self.num_classes} classes, width {self.dim}, train {len(self.train_x)}, "
+            f"{val}, test {len(self.test_x)}, {'with' if self.text_x is not None else 'no'} text, "
             f"{'unit norm' if self.unit_norm else 'not unit norm'})"
         )
 
@@ -193,14 +208,14 @@ def _counts(argument: str, value: Any, found: np.ndarray, names: list[str], labe
     return counts
 
 
-def _per_class(argument: str, value: Any, n_classes: int) -> np.ndarray:
+def _per_class(argument: str, value: Any, num_classes: int) -> np.ndarray:
     counts = check_counts(value, argument)
-    if len(counts) != n_classes:
-        raise ValueError(f"{argument} has {len(counts)} entries for {n_classes} classes")
+    if len(counts) != num_classes:
+        raise ValueError(f"{argument} has {len(counts)} entries for {num_classes} classes")
     return counts
 
 
-def _dataset(argument: str, dataset: Any, n_classes: int) -> None:
+def _dataset(argument: str, dataset: Any, num_classes: int) -> None:
     labels = getattr(dataset, "labels", None)
     if not isinstance(labels, np.ndarray) or labels.dtype != np.int64 or labels.ndim != 1:
         raise ValueError(f"{argument} needs .labels, an int64 array (N,), got {type(labels).__name__} {labels!r:.80}")
@@ -209,13 +224,13 @@ def _dataset(argument: str, dataset: Any, n_classes: int) -> None:
     if len(labels) != len(dataset):
         raise ValueError(f"{argument} has {len(dataset)} images but {len(labels)} labels")
     if len(labels):
-        check_label_array(labels, f"{argument}.labels", n_classes=n_classes)
+        check_label_array(labels, f"{argument}.labels", num_classes=num_classes)
 
 
-def _sentences(argument: str, value: Sequence[Sequence[str]], n_classes: int) -> list[list[str]]:
-    lists = [list(sentences) for sentences in value] if len(value) else [[] for _ in range(n_classes)]
-    if len(lists) != n_classes:
-        raise ValueError(f"{argument} has {len(lists)} lists for {n_classes} classes")
+def _sentences(argument: str, value: Sequence[Sequence[str]], num_classes: int) -> list[list[str]]:
+    lists = [list(sentences) for sentences in value] if len(value) else [[] for _ in range(num_classes)]
+    if len(lists) != num_classes:
+        raise ValueError(f"{argument} has {len(lists)} lists for {num_classes} classes")
     return lists
 
 

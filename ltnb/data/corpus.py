@@ -1,4 +1,4 @@
-"""A class-level corpus of sentences: how much text it holds, its files, its prompt sentences."""
+"""A class-level corpus of sentences: how much text it holds, and its files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from ltnb._checks import check_texts, fail
+from ltnb._checks import fail
+from ltnb._deprecation import renamed_argument
 from ltnb._files import replacing
 
 
@@ -73,21 +74,22 @@ def corpus_statistics(
     )
 
 
-def read_corpus(folder: str | Path, n_classes: int | None = None) -> list[list[str]]:
+@renamed_argument("n_classes", "num_classes")
+def read_corpus(folder: str | Path, num_classes: int | None = None) -> list[list[str]]:
     """Read a corpus in VL-LTR's own layout: ``desc_<i>.txt``, one sentence a line, i counting classes from 0.
 
     Empty lines and white space around a sentence are dropped.
 
     Args:
         folder: The folder with the files, or the one that holds it under the name ``wiki``.
-        n_classes: C, if it is known: then no file may be missing or left over.
+        num_classes: C, if it is known: then no file may be missing or left over.
 
     Returns:
         C lists of sentences.
 
     Raises:
         FileNotFoundError: If there is no such file, or one of the classes has none.
-        ValueError: If there are files of more than `n_classes` classes, or a file is no UTF-8 text.
+        ValueError: If there are files of more than `num_classes` classes, or a file is no UTF-8 text.
     """
     place = Path(folder)
     place = place / "wiki" if (place / "wiki").is_dir() else place
@@ -95,9 +97,9 @@ def read_corpus(folder: str | Path, n_classes: int | None = None) -> list[list[s
     layout = "one file desc_<i>.txt for each class, i from 0, one sentence a line"
     if not numbers:
         raise FileNotFoundError(f"no corpus in {str(place)!r}: VL-LTR's layout is {layout}")
-    if n_classes is not None and max(numbers) >= n_classes:
-        fail("n_classes", f"at least {max(numbers) + 1}, the number of classes in {str(place)!r}", repr(n_classes))
-    missing = sorted(set(range(n_classes or max(numbers) + 1)) - numbers)
+    if num_classes is not None and max(numbers) >= num_classes:
+        fail("num_classes", f"at least {max(numbers) + 1}, the number of classes in {str(place)!r}", repr(num_classes))
+    missing = sorted(set(range(num_classes or max(numbers) + 1)) - numbers)
     if missing:
         raise FileNotFoundError(f"desc_{missing[0]}.txt is missing in {str(place)!r}: VL-LTR's layout is {layout}")
     return [_read_sentences(place / f"desc_{i}.txt") for i in sorted(numbers)]
@@ -130,26 +132,6 @@ def write_corpus(folder: str | Path, corpus: Sequence[Sequence[str]]) -> Path:
         with replacing(place / f"desc_{c}.txt") as temporary:
             temporary.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     return place
-
-
-def prompt_sentences(class_names: Sequence[str], templates: Sequence[str]) -> list[list[str]]:
-    """Every template with each class name put in: the sentences that VL-LTR adds to a corpus.
-
-    Args:
-        class_names: C names.
-        templates: strings with one ``{}``; VL-LTR's are `ltnb.clip.clip_templates`.
-
-    Returns:
-        C lists of ``len(templates)`` sentences.
-
-    Raises:
-        ValueError: no names, no templates, or a template without exactly one ``{}``.
-    """
-    names, templates = check_texts(class_names, "class_names"), check_texts(templates, "templates")
-    for template in templates:
-        if template.count("{}") != 1:
-            fail("templates", "strings with one {} for the class name", repr(template))
-    return [[template.replace("{}", name) for template in templates] for name in names]
 
 
 _FILE = re.compile(r"desc_(0|[1-9]\d*)\.txt")

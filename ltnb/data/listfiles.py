@@ -162,7 +162,7 @@ def _official(
             )
         table[split] = read_list(path)
     train_paths, train_labels = table["train"]
-    n_classes = _check_labels(source, table)
+    num_classes = _check_labels(source, table)
     pictures = _picture_root(source, base, train_paths[0])
     first = [train_paths[i] for i in np.unique(train_labels, return_index=True)[1]]
     names = _class_names(source, folders, first)
@@ -173,10 +173,10 @@ def _official(
     if "test" in parts:
         val = parts["val"]
     else:
-        shuffled = shuffled_by_class(train_labels, n_classes, seed)
+        shuffled = shuffled_by_class(train_labels, num_classes, seed)
         held = np.sort(np.concatenate([c[: val_per_class * (len(c) >= 10 * val_per_class)] for c in shuffled]))
         val, train = train.subset(held), train.subset(np.setdiff1d(np.arange(len(train)), held))
-    counts = np.bincount(train.labels, minlength=n_classes)
+    counts = np.bincount(train.labels, minlength=num_classes)
     return LongTailData(source.name, train, val, test, names, counts)
 
 

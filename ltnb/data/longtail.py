@@ -7,19 +7,21 @@ from typing import Any
 import numpy as np
 
 from ltnb._checks import check_choice, check_counts, check_integer, check_number
+from ltnb._deprecation import renamed_argument
 
 # A class is "many" when its count is at least the first number and "few" when it is at most the second.
 GROUP_BOUNDS = {"strict": (101, 19), "inclusive": (100, 20)}
 
 
-def exponential_counts(n_max: int, n_classes: int, imbalance: float) -> np.ndarray:
+@renamed_argument("n_classes", "num_classes")
+def exponential_counts(n_max: int, num_classes: int, imbalance: float) -> np.ndarray:
     """Exponentially falling class counts, the recipe of CIFAR-100-LT: ``int(n_max * (1/imbalance) ** (i/(C-1)))``.
 
-    With ``n_max=500, n_classes=100`` the counts sum to 10,847, 12,608 and 19,573 at imbalance 100, 50 and 10.
+    With ``n_max=500, num_classes=100`` the counts sum to 10,847, 12,608 and 19,573 at imbalance 100, 50 and 10.
 
     Args:
         n_max: Images of the largest class.
-        n_classes: Number of classes C.
+        num_classes: Number of classes C.
         imbalance: Largest count over smallest count, at least 1 (100, not 0.01).
 
     Returns:
@@ -31,10 +33,10 @@ def exponential_counts(n_max: int, n_classes: int, imbalance: float) -> np.ndarr
     Source: Cao et al. 2019 (LDAM) section 4; the counts of CIFAR-100-LT.
     """
     check_integer(n_max, "n_max", 1)
-    check_integer(n_classes, "n_classes", 1)
+    check_integer(num_classes, "num_classes", 1)
     ratio = 1 / check_number(imbalance, "imbalance", 1.0)
     # Python floats on purpose: the truncation must fall where it falls in the published recipe
-    counts = [int(n_max * ratio ** (i / max(n_classes - 1, 1))) for i in range(n_classes)]
+    counts = [int(n_max * ratio ** (i / max(num_classes - 1, 1))) for i in range(num_classes)]
     if counts[-1] < 1:
         raise ValueError(
             f"n_max must leave at least one image in the smallest class, got n_max={n_max} with imbalance={imbalance}"
@@ -42,7 +44,8 @@ def exponential_counts(n_max: int, n_classes: int, imbalance: float) -> np.ndarr
     return np.array(counts, dtype=np.int64)
 
 
-def pareto_counts(n_max: int, n_min: int, n_classes: int, alpha: float = 6.0) -> np.ndarray:
+@renamed_argument("n_classes", "num_classes")
+def pareto_counts(n_max: int, n_min: int, num_classes: int, alpha: float = 6.0) -> np.ndarray:
     """Class counts that fall like the sorted values of a Pareto law, the family of ImageNet-LT and Places-LT.
 
     The published sets were drawn at random with NumPy's ``pareto`` (a Pareto law that starts at 0). This is the curve
@@ -52,7 +55,7 @@ def pareto_counts(n_max: int, n_min: int, n_classes: int, alpha: float = 6.0) ->
     Args:
         n_max: Images of the largest class.
         n_min: Images of the smallest class, at least 1.
-        n_classes: Number of classes C.
+        num_classes: Number of classes C.
         alpha: Shape of the law, positive; smaller is more extreme.
 
     Returns:
@@ -66,12 +69,12 @@ def pareto_counts(n_max: int, n_min: int, n_classes: int, alpha: float = 6.0) ->
     """
     check_integer(n_min, "n_min", 1)
     check_integer(n_max, "n_max", n_min)
-    check_integer(n_classes, "n_classes", 1)
+    check_integer(num_classes, "num_classes", 1)
     check_number(alpha, "alpha", 0.0, ends="()")
-    if n_classes == 1:
+    if num_classes == 1:
         return np.array([n_max], dtype=np.int64)
     # q_i up to a shift and a factor, which the stretching removes; expm1 keeps extreme alphas exact
-    quantiles = np.expm1(-np.log(2.0 * np.arange(n_classes) + 1.0) / alpha)
+    quantiles = np.expm1(-np.log(2.0 * np.arange(num_classes) + 1.0) / alpha)
     fraction = (quantiles - quantiles[-1]) / (quantiles[0] - quantiles[-1])
     return np.rint(n_min + (n_max - n_min) * fraction).astype(np.int64)
 

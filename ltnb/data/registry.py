@@ -13,8 +13,8 @@ from ltnb._checks import check_integer, check_number
 from ltnb.data.containers import LongTailData
 
 DATASETS = {
-    "critters_lt": "ltnb.data.critters",
-    "critters_latin_lt": "ltnb.data.critters",
+    "critters_lt": "ltnb.critters.datasets",
+    "critters_latin_lt": "ltnb.critters.datasets",
     "cifar100_lt": "ltnb.data.cifar",
     "caltech101_lt": "ltnb.data.caltech",
     "imagenet_lt": "ltnb.data.listfiles",
@@ -63,6 +63,14 @@ def load(
                     f"it takes {', '.join(['root', 'imbalance', 'seed', *own])}"
                 )
     return loader(**arguments, **{key: value for key, value in common.items() if key in accepted}, **kw)
+
+
+def world_version(name: str) -> str | None:
+    """Version of the world of a rendered data set, None for any other name.
+
+    It is the ``world`` of what `load` gives, known before anything is loaded.
+    """
+    return getattr(import_module(DATASETS[name]), "WORLD_VERSION", None) if name in DATASETS else None
 
 
 def _find(name: str) -> tuple[Callable[..., LongTailData], dict[str, str]]:

@@ -10,26 +10,26 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 
-def shuffled_by_class(labels: np.ndarray, n_classes: int, seed: int) -> list[np.ndarray]:
+def shuffled_by_class(labels: np.ndarray, num_classes: int, seed: int) -> list[np.ndarray]:
     """The indices of each class in a seeded random order.
 
     Args:
         labels: (N,) integers in 0..C-1.
-        n_classes: C.
+        num_classes: C.
         seed: non-negative integer.
 
     Returns:
         C int64 arrays.
     """
     order = np.argsort(labels, kind="stable")
-    ends = np.cumsum(np.bincount(labels, minlength=n_classes))[:-1]
+    ends = np.cumsum(np.bincount(labels, minlength=num_classes))[:-1]
     members = np.split(order, ends)
     return [np.random.default_rng((seed, c)).permutation(indices) for c, indices in enumerate(members)]
 
 
 def split_by_class(
     labels: np.ndarray,
-    n_classes: int,
+    num_classes: int,
     seed: int,
     *,
     val_fraction: float,
@@ -43,7 +43,7 @@ def split_by_class(
 
     Args:
         labels: (N,) integers in 0..C-1.
-        n_classes: C.
+        num_classes: C.
         seed: non-negative integer.
         val_fraction: share of each class for validation, 0 or more.
         test_fraction: share of each class for the test, 0 or more; both shares together below 1.
@@ -61,7 +61,7 @@ def split_by_class(
             f"got {val_fraction} and {test_fraction}"
         )
     parts: tuple[list[int], list[int], list[int]] = ([], [], [])
-    for indices in shuffled_by_class(labels, n_classes, seed):
+    for indices in shuffled_by_class(labels, num_classes, seed):
         units: dict[Hashable, list[int]] = {}
         for i in indices.tolist():
             units.setdefault(i if groups is None else (groups[i],), []).append(i)

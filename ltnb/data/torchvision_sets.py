@@ -51,7 +51,7 @@ def find_or_download(
 
 def downloader(torchvision_class: str) -> Callable[..., Any]:
     """The class of that name in ``torchvision.datasets``; torchvision is imported here and nowhere else."""
-    from ltnb.clip.torchvision_ops import prepare_torchvision
+    from ltnb._torchvision import prepare_torchvision
 
     prepare_torchvision()
     import torchvision

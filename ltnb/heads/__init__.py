@@ -1,5 +1,12 @@
 """Heads that sit on frozen features. Half-precision input is computed in float32; float64 stays float64."""
 
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from ltnb._registry import create_from
 from ltnb.heads.cosine import CosineClassifier
 from ltnb.heads.crt import reinitialized
 from ltnb.heads.disalign import DisAlign
@@ -24,4 +31,38 @@ __all__ = [
     "TauNormalizedClassifier",
     "TokenDecoder",
     "reinitialized",
+    "create",
+    "names",
 ]
+
+_PARTS: dict[str, type[nn.Module]] = {
+    "cosine": CosineClassifier,
+    "disalign": DisAlign,
+    "knn": KNNHead,
+    "language_guided": LanguageGuidedHead,
+    "learnable_weight_scaling": LearnableWeightScaling,
+    "linear_adapter": LinearAdapter,
+    "marc": MARC,
+    "nearest_class_mean": NearestClassMean,
+    "tau_normalized": TauNormalizedClassifier,
+    "token_decoder": TokenDecoder,
+}
+
+
+def create(name: str, *args: Any, **kwargs: Any) -> nn.Module:
+    """Make a head by its name.
+
+    Args:
+        name: one of `names`.
+        *args: arguments of the class behind it.
+        **kwargs: keyword arguments of the class behind it.
+
+    Raises:
+        ValueError: no head has this name, or an argument is wrong.
+    """
+    return create_from(_PARTS, "head", name, args, kwargs)
+
+
+def names() -> list[str]:
+    """Names that `create` takes, in alphabetical order."""
+    return sorted(_PARTS)

@@ -8,7 +8,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ltnb._checks import check_features, fail
+from ltnb._checks import fail
+from ltnb._numeric import full_precision
 
 
 class ClassifierAdjuster(nn.Module):
@@ -52,16 +53,6 @@ class ClassifierAdjuster(nn.Module):
     def per_class(self, value: float) -> nn.Parameter:
         """A learned number a class, (C,), beginning at ``value``, where and as precise as the classifier."""
         return nn.Parameter(torch.full_like(self.linear.weight[:, 0], value))
-
-
-def full_precision(features: torch.Tensor, width: int, check_values: bool, *, name: str = "features") -> torch.Tensor:
-    """Checked features (B, D) of an argument called ``name``: float32, or float64 for float64 input.
-
-    Raises:
-        ValueError: If they are not a finite, non-empty floating-point tensor of shape (B, width).
-    """
-    check_features(features, name, width=width, check_values=check_values)
-    return features.to(torch.promote_types(features.dtype, torch.float32))
 
 
 def logits_of(linear: nn.Linear, x: torch.Tensor, *, bias: bool = True) -> torch.Tensor:

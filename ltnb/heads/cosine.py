@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from ltnb._checks import check_integer, check_number
-from ltnb.heads._classifier import full_precision
-from ltnb.losses.cosine import cosine_logits
+from ltnb._deprecation import renamed_argument
+from ltnb._numeric import cosine_logits, full_precision
 
 
 class CosineClassifier(nn.Module):
@@ -15,7 +15,7 @@ class CosineClassifier(nn.Module):
 
     Args:
         dim: D.
-        n_classes: C.
+        num_classes: C.
         scale: s, positive (16 here; 25 to 30 in other papers). LDAM multiplies by its own scale: use 1 with it.
         seed: Of the initial weights, U(-1/sqrt(D), 1/sqrt(D)).
         check_values: Look for NaN and infinity off the CPU too.
@@ -30,14 +30,15 @@ class CosineClassifier(nn.Module):
     Source: Gidaris and Komodakis 2018; LDAM (Cao et al. 2019) section 4; OLTR.
     """
 
+    @renamed_argument("n_classes", "num_classes")
     def __init__(
-        self, dim: int, n_classes: int, scale: float = 16.0, *, seed: int = 0, check_values: bool = False
+        self, dim: int, num_classes: int, scale: float = 16.0, *, seed: int = 0, check_values: bool = False
     ) -> None:
         super().__init__()
-        dim, n_classes = check_integer(dim, "dim", 1), check_integer(n_classes, "n_classes", 1)
+        dim, num_classes = check_integer(dim, "dim", 1), check_integer(num_classes, "num_classes", 1)
         self.scale = check_number(scale, "scale", 0.0, ends="()")
         self.check_values = check_values
-        self.weight = nn.Parameter(torch.empty(n_classes, dim))
+        self.weight = nn.Parameter(torch.empty(num_classes, dim))
         generator = torch.Generator().manual_seed(check_integer(seed, "seed", 0))
         nn.init.uniform_(self.weight, -(dim**-0.5), dim**-0.5, generator=generator)
 
@@ -58,4 +59,4 @@ class CosineClassifier(nn.Module):
 
     def extra_repr(self) -> str:
         """Show the sizes when printed."""
-        return f"dim={self.weight.shape[1]}, n_classes={self.weight.shape[0]}, scale={self.scale:g}"
+        return f"dim={self.weight.shape[1]}, num_classes={self.weight.shape[0]}, scale={self.scale:g}"

@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from ltnb._checks import check_choice, check_features, check_integer, check_targets, fail
-from ltnb.heads._classifier import full_precision
-from ltnb.losses.cosine import cosine_logits, unit
+from ltnb._deprecation import renamed_argument
+from ltnb._numeric import cosine_logits, full_precision, unit
 
 
 class KNNHead(nn.Module):
@@ -19,10 +19,10 @@ class KNNHead(nn.Module):
 
     Args:
         features: (N, D) training features, floating point.
-        labels: (N,) their classes, integers in 0..n_classes-1.
+        labels: (N,) their classes, integers in 0..num_classes-1.
         k: Neighbours, 1 to N.
         metric: ``"cosine"`` or ``"euclidean"``.
-        n_classes: C; None means the largest label plus one.
+        num_classes: C; None means the largest label plus one.
         chunk: Queries compared at a time.
         check_values: Look for NaN and infinity off the CPU too.
 
@@ -39,28 +39,29 @@ class KNNHead(nn.Module):
     bank: torch.Tensor
     labels: torch.Tensor
 
+    @renamed_argument("n_classes", "num_classes")
     def __init__(
         self,
         features: torch.Tensor,
         labels: torch.Tensor,
         k: int = 5,
         metric: str = "cosine",
-        n_classes: int | None = None,
+        num_classes: int | None = None,
         *,
         chunk: int = 1024,
         check_values: bool = False,
     ) -> None:
         super().__init__()
         check_features(features, "features", check_values=check_values)
-        if n_classes is not None:
-            n_classes = check_integer(n_classes, "n_classes", 1)
-        labels = check_targets(labels, "labels", len(features), n_classes=n_classes, check_values=check_values)
+        if num_classes is not None:
+            num_classes = check_integer(num_classes, "num_classes", 1)
+        labels = check_targets(labels, "labels", len(features), num_classes=num_classes, check_values=check_values)
         self.k = check_integer(k, "k", 1)
         if self.k > len(features):
             fail("k", f"at most the number of features, {len(features)}", repr(k))
         self.metric = check_choice(metric, "metric", ("cosine", "euclidean"))
         self.chunk = check_integer(chunk, "chunk", 1)
-        self.n_classes = int(labels.max()) + 1 if n_classes is None else n_classes
+        self.num_classes = int(labels.max()) + 1 if num_classes is None else num_classes
         self.check_values = check_values
         x = features.detach().to(torch.promote_types(features.dtype, torch.float32))
         self.register_buffer("bank", unit(x) if metric == "cosine" else x.clone())
@@ -93,7 +94,7 @@ class KNNHead(nn.Module):
         # of equally far ones the first few; a full stable sort would take fifty times as long
         chosen = nearer | (tied & (tied.cumsum(dim=1) <= self.k - nearer.sum(dim=1, keepdim=True)))
         votes = chosen.to(x.dtype) / self.k
-        return x.new_zeros(len(x), self.n_classes).scatter_add(1, self.labels.expand(len(x), -1), votes)
+        return x.new_zeros(len(x), self.num_classes).scatter_add(1, self.labels.expand(len(x), -1), votes)
 
     def extra_repr(self) -> str:
         """Show the size of the bank when printed."""

@@ -9,11 +9,10 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ltnb._autocast import without_autocast
 from ltnb._checks import check_choice, check_finite, check_integer, check_number, fail, reads_values
-from ltnb.heads._classifier import full_precision, logits_of, uniform_linear
+from ltnb._numeric import full_precision, unit, without_autocast
+from ltnb.heads._classifier import logits_of, uniform_linear
 from ltnb.heads._gathered_cosine import GatheredCosine
-from ltnb.losses.cosine import unit
 
 MERGES = ("paper", "released", "logits")
 RELEASED_SHARE = 0.8

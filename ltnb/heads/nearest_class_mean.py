@@ -6,8 +6,8 @@ import torch
 from torch import nn
 
 from ltnb._checks import check_choice, check_features, check_integer, check_targets, fail
-from ltnb.heads._classifier import full_precision
-from ltnb.losses.cosine import cosine_logits, unit
+from ltnb._deprecation import renamed_argument
+from ltnb._numeric import cosine_logits, full_precision, unit
 
 
 class NearestClassMean(nn.Module):
@@ -18,8 +18,8 @@ class NearestClassMean(nn.Module):
 
     Args:
         features: (N, D) training features, floating point.
-        labels: (N,) their classes, integers in 0..n_classes-1; each class at least once.
-        n_classes: C; None means the largest label plus one.
+        labels: (N,) their classes, integers in 0..num_classes-1; each class at least once.
+        num_classes: C; None means the largest label plus one.
         metric: ``"cosine"`` or ``"euclidean"``.
         check_values: Look for NaN and infinity off the CPU too.
 
@@ -34,11 +34,12 @@ class NearestClassMean(nn.Module):
 
     means: torch.Tensor
 
+    @renamed_argument("n_classes", "num_classes")
     def __init__(
         self,
         features: torch.Tensor,
         labels: torch.Tensor,
-        n_classes: int | None = None,
+        num_classes: int | None = None,
         metric: str = "cosine",
         *,
         check_values: bool = False,
@@ -47,17 +48,17 @@ class NearestClassMean(nn.Module):
         self.metric = check_choice(metric, "metric", ("cosine", "euclidean"))
         self.check_values = check_values
         check_features(features, "features", check_values=check_values)
-        if n_classes is not None:
-            n_classes = check_integer(n_classes, "n_classes", 1)
-        labels = check_targets(labels, "labels", len(features), n_classes=n_classes, check_values=check_values)
-        n_classes = int(labels.max()) + 1 if n_classes is None else n_classes
+        if num_classes is not None:
+            num_classes = check_integer(num_classes, "num_classes", 1)
+        labels = check_targets(labels, "labels", len(features), num_classes=num_classes, check_values=check_values)
+        num_classes = int(labels.max()) + 1 if num_classes is None else num_classes
         x = features.detach().to(torch.promote_types(features.dtype, torch.float32))
         x = unit(x) if metric == "cosine" else x
-        counts = torch.bincount(labels, minlength=n_classes)
+        counts = torch.bincount(labels, minlength=num_classes)
         if bool((counts == 0).any()):
             missing = int((counts == 0).nonzero()[0])
-            fail("labels", f"such that each of the {n_classes} classes occurs", f"none of class {missing}")
-        sums = torch.zeros(n_classes, x.shape[1], dtype=x.dtype, device=x.device).index_add(0, labels, x)
+            fail("labels", f"such that each of the {num_classes} classes occurs", f"none of class {missing}")
+        sums = torch.zeros(num_classes, x.shape[1], dtype=x.dtype, device=x.device).index_add(0, labels, x)
         self.register_buffer("means", sums / counts[:, None])
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:

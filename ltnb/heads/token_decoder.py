@@ -111,7 +111,7 @@ def _class_token(block: Any, x: torch.Tensor) -> torch.Tensor:
 
 def _timm_block() -> type[nn.Module]:
     """Timm's transformer block."""
-    from ltnb.clip.torchvision_ops import prepare_torchvision
+    from ltnb._torchvision import prepare_torchvision
 
     prepare_torchvision()
     try:

@@ -3,6 +3,13 @@
 Classification losses share one call, ``loss(logits, targets)``; the contrastive ones take both towers' embeddings.
 """
 
+from __future__ import annotations
+
+from typing import Any
+
+from torch import nn
+
+from ltnb._registry import create_from
 from ltnb.losses.balanced_softmax import BalancedSoftmaxLoss
 from ltnb.losses.class_balanced import ClassBalancedLoss
 from ltnb.losses.contrastive import ClassWiseContrastiveLoss
@@ -32,4 +39,41 @@ __all__ = [
     "LogitDistillationLoss",
     "logit_adjust",
     "pc_softmax",
+    "create",
+    "names",
 ]
+
+_PARTS: dict[str, type[nn.Module]] = {
+    "balanced_softmax": BalancedSoftmaxLoss,
+    "class_balanced": ClassBalancedLoss,
+    "class_wise_contrastive": ClassWiseContrastiveLoss,
+    "effective_number": EffectiveNumberLoss,
+    "feature_distillation": FeatureDistillationLoss,
+    "focal": FocalLoss,
+    "generalized_reweight": GeneralizedReweightLoss,
+    "image_text_cross_entropy": ImageTextCrossEntropy,
+    "lade": LADELoss,
+    "language_guided": LanguageGuidedLoss,
+    "ldam": LDAMLoss,
+    "logit_adjusted": LogitAdjustedLoss,
+    "logit_distillation": LogitDistillationLoss,
+}
+
+
+def create(name: str, *args: Any, **kwargs: Any) -> nn.Module:
+    """Make a loss by its name.
+
+    Args:
+        name: one of `names`.
+        *args: arguments of the class behind it.
+        **kwargs: keyword arguments of the class behind it.
+
+    Raises:
+        ValueError: no loss has this name, or an argument is wrong.
+    """
+    return create_from(_PARTS, "loss", name, args, kwargs)
+
+
+def names() -> list[str]:
+    """Names that `create` takes, in alphabetical order."""
+    return sorted(_PARTS)

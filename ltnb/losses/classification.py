@@ -26,10 +26,10 @@ class ClassificationLoss(nn.Module):
     def __init__(self, class_counts: Any = None, *, check_values: bool = False) -> None:
         super().__init__()
         self.check_values = check_values
-        self.n_classes: int | None = None
+        self.num_classes: int | None = None
         if class_counts is not None:
             self.register_buffer("class_counts", torch.from_numpy(check_counts(class_counts)))
-            self.n_classes = len(self.class_counts)
+            self.num_classes = len(self.class_counts)
 
     def forward(self, logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Loss of one batch.
@@ -45,8 +45,8 @@ class ClassificationLoss(nn.Module):
             ValueError: If a shape, dtype or value is not as described.
         """
         look = self.check_values
-        check_features(logits, "logits", width=self.n_classes, check_values=look)
-        targets = check_targets(targets, "targets", len(logits), n_classes=logits.shape[1], check_values=look)
+        check_features(logits, "logits", width=self.num_classes, check_values=look)
+        targets = check_targets(targets, "targets", len(logits), num_classes=logits.shape[1], check_values=look)
         return self.compute(logits.to(torch.promote_types(logits.dtype, torch.float32)), targets)
 
     def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

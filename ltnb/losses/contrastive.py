@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ltnb._checks import check_features, check_number, check_targets, check_temperature, reads_values
-from ltnb.losses.cosine import cosine_logits
+from ltnb._numeric import cosine_logits
 
 
 class ClassWiseContrastiveLoss(nn.Module):

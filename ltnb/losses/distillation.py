@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ltnb._checks import check_choice, check_features, check_temperature, fail
-from ltnb.losses.cosine import cosine_logits, unit
+from ltnb._numeric import cosine_logits, unit
 
 FORMS = ("full", "paper")
 

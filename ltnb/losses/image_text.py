@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 from ltnb._checks import check_features, check_targets, check_temperature
-from ltnb.losses.cosine import cosine_logits
+from ltnb._numeric import cosine_logits
 
 
 class ImageTextCrossEntropy(nn.Module):
@@ -51,7 +51,7 @@ class ImageTextCrossEntropy(nn.Module):
         look = self.check_values
         check_features(image_emb, "image_emb", check_values=look)
         check_features(class_text_emb, "class_text_emb", width=image_emb.shape[1], check_values=look)
-        labels = check_targets(labels, "labels", len(image_emb), n_classes=len(class_text_emb), check_values=look)
+        labels = check_targets(labels, "labels", len(image_emb), num_classes=len(class_text_emb), check_values=look)
         tau = check_temperature(temperature, check_values=look)
 
         log_prob = cosine_logits(image_emb, class_text_emb, tau).log_softmax(dim=1)

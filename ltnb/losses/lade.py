@@ -58,10 +58,10 @@ class LADELoss(ClassificationLoss):
 
     def _estimator(self, f: torch.Tensor, y: torch.Tensor, prior: torch.Tensor) -> torch.Tensor:
         """Sum over the classes of pi_c times the negative, regularised bound."""
-        n_samples, n_classes = f.shape
+        n_samples, num_classes = f.shape
         in_batch = torch.zeros_like(prior).index_add(0, y, torch.ones_like(f[:, 0]))
         own = torch.zeros_like(prior).index_add(0, y, true_class(f, y)) / in_batch.clamp_min(1)
-        h = f - prior - math.log(n_classes)
+        h = f - prior - math.log(num_classes)
         g = h.logsumexp(dim=0) - math.log(n_samples)
         return (prior.exp() * (g - own + self.remine_lambda * g.square())).sum()
 

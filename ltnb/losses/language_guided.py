@@ -46,7 +46,7 @@ class LanguageGuidedLoss(nn.Module):
         check_features(logits_image, "logits_image", check_values=look)
         check_features(logits_text, "logits_text", width=logits_image.shape[1], check_values=look)
         n = logits_image.shape[1]
-        targets = check_targets(targets, "targets", len(logits_image), n_classes=n, check_values=look)
+        targets = check_targets(targets, "targets", len(logits_image), num_classes=n, check_values=look)
         if len(logits_text) != len(logits_image):
             fail("logits_text", f"of {len(logits_image)} rows, as logits_image", logits_text)
         return self._one_branch(logits_image, targets) + self._one_branch(logits_text, targets)

@@ -3,7 +3,7 @@
 from ltnb.papers.ballad_claims import BALLAD_CLAIMS
 from ltnb.papers.claim import Claim
 from ltnb.papers.ivlm_claims import IVLM_CLAIMS
-from ltnb.papers.tables import FLAGS, published, reported, table_names, trusted
+from ltnb.papers.published_tables import FLAGS, published, reported, table_names, trusted
 from ltnb.papers.vl_ltr_claims import VL_LTR_CLAIMS
 
 CLAIMS: tuple[Claim, ...] = (*IVLM_CLAIMS, *BALLAD_CLAIMS, *VL_LTR_CLAIMS)

@@ -12,13 +12,13 @@ from ltnb._checks import check_counts, to_array
 GROUPS = ("many", "medium", "few")
 
 
-def group_names(groups: Mapping[str, Any], n_classes: int) -> np.ndarray:
+def group_names(groups: Mapping[str, Any], num_classes: int) -> np.ndarray:
     """Group of every class.
 
     Args:
         groups: ``{"many": mask, "medium": mask, "few": mask}`` with bool masks of shape (C,), as ``shot_groups``
             returns.
-        n_classes: C.
+        num_classes: C.
 
     Returns:
         Array of C strings.
@@ -28,18 +28,18 @@ def group_names(groups: Mapping[str, Any], n_classes: int) -> np.ndarray:
     """
     if set(groups) != set(GROUPS):
         raise ValueError(f"groups must have the keys many, medium and few, got {list(groups)}")
-    masks = np.stack([_mask(groups[name], name, n_classes) for name in GROUPS])
+    masks = np.stack([_mask(groups[name], name, num_classes) for name in GROUPS])
     if not np.all(masks.sum(axis=0) == 1):
         worst = int(np.argmax(masks.sum(axis=0) != 1))
         raise ValueError(f"groups must hold every class once, got class {worst} in {int(masks[:, worst].sum())} groups")
     return np.array(GROUPS)[masks.argmax(axis=0)]
 
 
-def _mask(mask: Any, name: str, n_classes: int) -> np.ndarray:
+def _mask(mask: Any, name: str, num_classes: int) -> np.ndarray:
     array = to_array(mask, f"groups[{name!r}]")
-    if array.shape != (n_classes,) or array.dtype != np.bool_:
+    if array.shape != (num_classes,) or array.dtype != np.bool_:
         found = f"shape {array.shape} and dtype {array.dtype}"
-        raise ValueError(f"groups[{name!r}] must be a bool mask of shape ({n_classes},), got {found}")
+        raise ValueError(f"groups[{name!r}] must be a bool mask of shape ({num_classes},), got {found}")
     return array
 
 
@@ -72,6 +72,6 @@ def class_ticks(ax: Any, labels: list[str]) -> None:
     ax.tick_params(axis="x", length=2, pad=1)
 
 
-def named_width(n_classes: int, named: bool) -> float:
+def named_width(num_classes: int, named: bool) -> float:
     """Width in inches of a chart with one bar per class."""
-    return min(14.0, max(7.0, 0.19 * n_classes)) if named else 7.0
+    return min(14.0, max(7.0, 0.19 * num_classes)) if named else 7.0

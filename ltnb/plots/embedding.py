@@ -81,7 +81,7 @@ def tsne(
     Raises:
         ValueError: If shapes do not fit together or a label has no name.
     """
-    classes = check_label_array(labels, "labels", n_classes=len(class_names))
+    classes = check_label_array(labels, "labels", num_classes=len(class_names))
     points = to_array(
         tsne_embedding(features, perplexity=perplexity, seed=seed) if embedding is None else embedding, "embedding"
     )

@@ -57,19 +57,19 @@ def decision_regions(
     axes = [np.linspace(low[i], high[i], _GRID) for i in (0, 1)]
     grid = np.stack(np.meshgrid(*axes), axis=-1).reshape(-1, 2)
     values = to_array(scores(grid), "scores")
-    n_classes = values.shape[1] if values.ndim == 2 else 0
-    if len(values) != len(grid) or not int(y.max()) < n_classes <= len(_MARKERS):
+    num_classes = values.shape[1] if values.ndim == 2 else 0
+    if len(values) != len(grid) or not int(y.max()) < num_classes <= len(_MARKERS):
         raise ValueError(f"scores must give (M, C) with {int(y.max()) + 1} <= C <= {len(_MARKERS)}, got {values.shape}")
     named = values.argmax(axis=1).reshape(_GRID, _GRID)
-    names = [f"class {i}" for i in range(n_classes)] if class_names is None else list(class_names)
-    if len(names) != n_classes:
-        raise ValueError(f"class_names must have {n_classes} entries, got {len(names)}")
+    names = [f"class {i}" for i in range(num_classes)] if class_names is None else list(class_names)
+    if len(names) != num_classes:
+        raise ValueError(f"class_names must have {num_classes} entries, got {len(names)}")
     with context():
         ax = axes_for(ax, width=4.2, height=3.8)
-        colours = list(PALETTE[:n_classes])
+        colours = list(PALETTE[:num_classes])
         shades = ListedColormap(colours)
-        ax.pcolormesh(*axes, named, cmap=shades, vmin=-0.5, vmax=n_classes - 0.5, alpha=0.22, shading="nearest")
-        for i in range(n_classes - 1):
+        ax.pcolormesh(*axes, named, cmap=shades, vmin=-0.5, vmax=num_classes - 0.5, alpha=0.22, shading="nearest")
+        for i in range(num_classes - 1):
             ax.contour(*axes, named, levels=[i + 0.5], colors="#333333", linewidths=0.7)
         for i, (colour, marker) in enumerate(zip(colours, _MARKERS, strict=False)):
             ax.plot(*x[y == i].T, marker, color=colour, markersize=3, markeredgecolor="white", markeredgewidth=0.3)

@@ -4,7 +4,7 @@ from ltnb.results.environment import environment, project_root
 from ltnb.results.record import Record, load_record, save_record
 from ltnb.results.schema import SCHEMA
 from ltnb.results.standard import collect, load_standard, read_runs
-from ltnb.results.tables import comparison, summary
+from ltnb.results.summaries import comparison, summary
 
 __all__ = [
     "SCHEMA",

@@ -24,7 +24,7 @@ class Record:
         parameters: The lesson's parameters; plain values. `out`, which is a place and not a setting, is left out.
         seed: The run's seed.
         profile: `"quick"`, `"standard"`, ...
-        world: Version of the rendered world; filled in when `parameters["dataset"]` is one of the Critters.
+        world: Version of the rendered world that it was measured in (`LongTailData.world`), None elsewhere.
         metrics: Rows of numbers, see `add`.
         claims: Measured quantities of the claims, see `claim`.
         environment: See `ltnb.results.environment`; taken now when empty.
@@ -52,10 +52,6 @@ class Record:
         self.seed = int(self.seed)
         self.date = self.date or datetime.now(UTC).isoformat(timespec="seconds")
         self.environment = self.environment or environment(str(self.parameters.get("device", "auto")))
-        if self.world is None and str(self.parameters.get("dataset", "")).startswith("critters"):
-            from ltnb.data.critters_world import WORLD_VERSION
-
-            self.world = WORLD_VERSION
 
     def add(self, section: str, row: str, report: Any, **extra: Any) -> None:
         """Store the metrics of a report as one row; a row of the same name is replaced where it stands.

@@ -103,7 +103,7 @@ def _notebook_tools() -> Iterator[Finding]:
 
 
 def _open_clip() -> Iterator[Finding]:
-    from ltnb.clip.torchvision_ops import prepare_torchvision
+    from ltnb._torchvision import prepare_torchvision
 
     prepare_torchvision()
     import open_clip

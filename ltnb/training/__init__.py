@@ -1,12 +1,12 @@
 """The one training loop of the lessons: batches, schedule, mixed precision, best epoch and resume, on `accelerate`."""
 
-from ltnb.training.batches import TensorSource
 from ltnb.training.cost import StepCost, step_cost
 from ltnb.training.energy import Energy, measured_energy
 from ltnb.training.history import History
 from ltnb.training.loop import fit
 from ltnb.training.optimisation import make_optimizer, scheduled_lr
 from ltnb.training.probe import fit_linear_probe
+from ltnb.training.sources import TensorSource
 
 __all__ = [
     "Energy",

@@ -15,12 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from ltnb._checks import describe, fail
-from ltnb.training.batches import EpochBatches, make_loader
 from ltnb.training.checkpoint import fingerprint, learned_state, load_checkpoint, load_learned_state, save_checkpoint
 from ltnb.training.history import History, LossLog, progress_bar
 from ltnb.training.optimisation import OptimizerName, ScheduleName, make_optimizer
 from ltnb.training.randomness import kept_default_generators, mixed_seed, seed_default_generators
 from ltnb.training.settings import Settings
+from ltnb.training.sources import EpochBatches, make_loader
 
 Objective = Callable[[nn.Module, Any], Tensor]
 FETCH_EVERY = 64  # steps between two looks at the losses on a device where a look waits

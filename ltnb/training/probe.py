@@ -10,15 +10,17 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from ltnb._checks import check_features, check_integer, check_targets
-from ltnb.training.batches import TensorSource
+from ltnb._deprecation import renamed_argument
 from ltnb.training.history import History
 from ltnb.training.loop import fit
+from ltnb.training.sources import TensorSource
 
 
+@renamed_argument("n_classes", "num_classes")
 def fit_linear_probe(
     features: Tensor,
     labels: Tensor,
-    n_classes: int,
+    num_classes: int,
     *,
     loss: Callable[[Tensor, Tensor], Tensor] = F.cross_entropy,
     sampler: Any = None,
@@ -33,8 +35,8 @@ def fit_linear_probe(
 
     Args:
         features: (N, D) float, on the CPU or a GPU; the layer is trained there.
-        labels: (N,) integers in [0, n_classes).
-        n_classes: C.
+        labels: (N,) integers in [0, num_classes).
+        num_classes: C.
         loss: `loss(logits, labels)` gives a scalar.
         sampler: As in `fit`; None visits every sample once an epoch.
         epochs: Passes over the sampler.
@@ -48,10 +50,10 @@ def fit_linear_probe(
     Raises:
         ValueError: If shapes do not fit, a label is out of range or a feature is not finite.
     """
-    n_classes = check_integer(n_classes, "n_classes", 1)
+    num_classes = check_integer(num_classes, "num_classes", 1)
     features = check_features(features, "features")
-    labels = check_targets(labels, "labels", len(features), n_classes=n_classes)
-    layer = nn.Linear(features.shape[1], n_classes)
+    labels = check_targets(labels, "labels", len(features), num_classes=num_classes)
+    layer = nn.Linear(features.shape[1], num_classes)
     bound = features.shape[1] ** -0.5  # the layer's own initialisation, from a generator of ours
     generator = torch.Generator().manual_seed(seed)
     for parameter in layer.parameters():

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ltnb._checks import check_integer, check_texts, describe, fail
-from ltnb.clip import text_tower
+from ltnb.clip import towers
 from ltnb.clip.backbone import Backbone
 from ltnb.clip.precision import arithmetic
 
@@ -117,7 +117,7 @@ class ContextPrompt(nn.Module):
             return torch.cat([embedded[:, :first], words, embedded[:, behind:]], dim=1)
 
         with _token_embedding(backbone).register_forward_hook(insert), arithmetic(backbone.precision, backbone.device):
-            parts = [text_tower.encode_text(model, chunk) for chunk in tokens.split(_CHUNK)]
+            parts = [towers.encode_text(model, chunk) for chunk in tokens.split(_CHUNK)]
         features = torch.cat(parts)
         features = features.to(self.context.device, torch.promote_types(features.dtype, torch.float32))
         return functional.normalize(features, dim=-1) if normalize else features
@@ -129,7 +129,7 @@ class ContextPrompt(nn.Module):
 
 def _token_embedding(backbone: Backbone) -> Any:
     """The module of the text tower that turns token ids (B, T) into vectors (B, T, W)."""
-    tower = text_tower.text_module(backbone.model)
+    tower = towers.text_module(backbone.model)
     embedding = getattr(tower, "token_embedding", None)
     if not isinstance(embedding, nn.Embedding):
         fail(

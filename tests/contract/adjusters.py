@@ -173,9 +173,9 @@ def _means(metric: str) -> ModuleCase:
             *_not("metric", "manhattan", None),
             *_not("labels", y[:-1], y - 1, y.double(), torch.zeros(9, dtype=torch.long) + 1),
             *_not("features", x.numpy(), x[0], x.long(), x * NAN),
-            *_not("n_classes", 0, 2.0, True),
-            ({"n_classes": 2}, "labels"),
-            ({"n_classes": 4}, "labels"),
+            *_not("num_classes", 0, 2.0, True),
+            ({"num_classes": 2}, "labels"),
+            ({"num_classes": 4}, "labels"),
         ),
         is_loss=False,
     )
@@ -183,7 +183,7 @@ def _means(metric: str) -> ModuleCase:
 
 def _cosine_case() -> ModuleCase:
     def build(**options: Any) -> nn.Module:
-        return CosineClassifier(**{"dim": 4, "n_classes": 3, "scale": 7.0, **options})
+        return CosineClassifier(**{"dim": 4, "num_classes": 3, "scale": 7.0, **options})
 
     def aligned(rng: Rng) -> Pair:
         head = build().double()
@@ -201,7 +201,7 @@ def _cosine_case() -> ModuleCase:
         bad_calls=tuple(bad_features("features")),
         bad_builds=(
             *_not("dim", 0, 2.0, None),
-            *_not("n_classes", 0, "3"),
+            *_not("num_classes", 0, "3"),
             *_not("scale", 0, -1, NAN, "16"),
             *_not("seed", -1, 0.5, None),
         ),

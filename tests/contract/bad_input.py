@@ -38,8 +38,8 @@ def bad_features(name: str, *, width: bool = True) -> Iterator[BadInput]:
         yield BadInput(name, "another width", lambda x: x[:, :-1])
 
 
-def bad_targets(name: str, n_classes: int | None = None) -> Iterator[BadInput]:
-    """Rows for an argument of integer labels of shape (N,), in 0..n_classes-1 if that is known."""
+def bad_targets(name: str, num_classes: int | None = None) -> Iterator[BadInput]:
+    """Rows for an argument of integer labels of shape (N,), in 0..num_classes-1 if that is known."""
     yield BadInput(name, "a list", lambda y: y.tolist())
     yield BadInput(name, "floats", lambda y: y.double())
     yield BadInput(name, "booleans", lambda y: y > 0)
@@ -47,8 +47,8 @@ def bad_targets(name: str, n_classes: int | None = None) -> Iterator[BadInput]:
     yield BadInput(name, "two-dimensional", lambda y: y[:, None])
     yield BadInput(name, "negative", set_last(-1))
     yield BadInput(name, "torch's ignored label", set_last(-100))
-    if n_classes is not None:
-        yield BadInput(name, "too large", set_last(n_classes))
+    if num_classes is not None:
+        yield BadInput(name, "too large", set_last(num_classes))
 
 
 def bad_temperature(name: str = "temperature") -> Iterator[BadInput]:

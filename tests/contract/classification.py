@@ -153,7 +153,7 @@ def _case(
         symmetries=symmetries | ({"shift of rows": shifted} if shift else {}),
         bad_calls=(
             *(bad for bad in bad_features("logits", width=counts)),
-            *bad_targets("targets", n_classes=5),
+            *bad_targets("targets", num_classes=5),
         ),
         bad_builds=bad_builds,
     )

@@ -9,7 +9,7 @@ from torch import nn
 from contract.bad_input import bad_counts, bad_features, bad_targets, bad_temperature, bad_values
 from contract.cases import BadInput, FunctionCase
 from ltnb.anchors import image_batch, score_sentences, select_anchors
-from ltnb.data.corpus import prompt_sentences
+from ltnb.clip import prompt_sentences
 from ltnb.data.longtail import exponential_counts, pareto_counts, shot_groups
 from ltnb.heads import KNNHead, reinitialized
 from ltnb.losses import logit_adjust, pc_softmax
@@ -21,7 +21,14 @@ COUNTS = np.array([150, 60, 10])
 LABELS = np.array([0, 0, 1, 2, 1])
 SCORES = np.arange(15.0).reshape(5, 3)
 LOGITS = torch.from_numpy(SCORES)
-BANK = {"features": LOGITS, "labels": torch.from_numpy(LABELS), "k": 2, "metric": "cosine", "n_classes": 3, "chunk": 4}
+BANK = {
+    "features": LOGITS,
+    "labels": torch.from_numpy(LABELS),
+    "k": 2,
+    "metric": "cosine",
+    "num_classes": 3,
+    "chunk": 4,
+}
 
 
 def _array_with(array: np.ndarray, value: float) -> np.ndarray:
@@ -96,22 +103,22 @@ FUNCTIONS = [
     FunctionCase(
         "exponential_counts",
         exponential_counts,
-        {"n_max": 500, "n_classes": 10, "imbalance": 100},
+        {"n_max": 500, "num_classes": 10, "imbalance": 100},
         (
             *bad_values("n_max", 0, -5, 2.5, "500", True),
             BadInput("n_max", "too few for the tail", lambda _: 99),
-            *bad_values("n_classes", 0, 1.5, None),
+            *bad_values("num_classes", 0, 1.5, None),
             *bad_values("imbalance", 0.01, 0, -1, float("nan"), float("inf"), "100"),
         ),
     ),
     FunctionCase(
         "pareto_counts",
         pareto_counts,
-        {"n_max": 1280, "n_min": 5, "n_classes": 10, "alpha": 6.0},
+        {"n_max": 1280, "n_min": 5, "num_classes": 10, "alpha": 6.0},
         (
             *bad_values("n_max", 4, 0, 10.0),
             *bad_values("n_min", 0, -1, 5.0),
-            *bad_values("n_classes", 0, "10"),
+            *bad_values("num_classes", 0, "10"),
             *bad_values("alpha", 0, -6, float("nan"), float("inf")),
         ),
     ),
@@ -205,11 +212,11 @@ FUNCTIONS = [
         BANK,
         (
             *bad_features("features", width=False),
-            *bad_targets("labels", n_classes=3),
+            *bad_targets("labels", num_classes=3),
             *bad_values("k", 0, -1, 6, 2.0, None, True),
             *bad_values("metric", "manhattan", None, ""),
-            *bad_values("n_classes", 0, -1, 3.0, True),
-            BadInput("n_classes", "too few for the labels", lambda _: 2, named="labels"),
+            *bad_values("num_classes", 0, -1, 3.0, True),
+            BadInput("num_classes", "too few for the labels", lambda _: 2, named="labels"),
             *bad_values("chunk", 0, -1, 2.5, None),
         ),
     ),

@@ -192,7 +192,7 @@ IMAGE_TEXT = ModuleCase(
     bad_calls=(
         *bad_features("image_emb", width=False),
         *bad_features("class_text_emb"),
-        *bad_targets("labels", n_classes=5),
+        *bad_targets("labels", num_classes=5),
         *bad_temperature(),
     ),
 )
@@ -346,7 +346,7 @@ def _language_guided_case(smoothing: float) -> ModuleCase:
             *bad_features("logits_image", width=False),
             *bad_features("logits_text"),
             BadInput("logits_text", "one row less", lambda x: x[:-1]),
-            *bad_targets("targets", n_classes=5),
+            *bad_targets("targets", num_classes=5),
         ),
         bad_builds=tuple(({"label_smoothing": v}, "label_smoothing") for v in (-0.1, 1.0, float("nan"), "0.1", True)),
     )

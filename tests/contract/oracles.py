@@ -196,14 +196,14 @@ def pc_softmax(logits, *, class_counts):
 
 def lade(state, logits, targets, *, class_counts, alpha, lam, variant):
     """Hong et al. 2021 as released, class by class; ``ivlm`` gives the estimator the prior-adjusted logits."""
-    n_samples, n_classes = logits.shape
+    n_samples, num_classes = logits.shape
     prior = [n / sum(class_counts) for n in class_counts]
     f = [[float(z) + (math.log(prior[c]) if variant == "ivlm" else 0.0) for c, z in enumerate(row)] for row in logits]
     estimator = 0.0
-    for c in range(n_classes):
+    for c in range(num_classes):
         own = [f[i][c] for i in range(n_samples) if int(targets[i]) == c]
         first = sum(own) / len(own) if own else 0.0
-        balanced = [f[i][c] - math.log(prior[c]) + math.log(1 / n_classes) for i in range(n_samples)]
+        balanced = [f[i][c] - math.log(prior[c]) + math.log(1 / num_classes) for i in range(n_samples)]
         second = math.log(sum(math.exp(value) for value in balanced) / n_samples)
         estimator += prior[c] * -(first - second - lam * second**2)
     return logit_adjusted(state, logits, targets, class_counts=class_counts, tau=1.0) + alpha * estimator

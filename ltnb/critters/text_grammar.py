@@ -2,8 +2,8 @@
 
 The same forms serve true and wrong statements, so that no form is true or wrong by itself. How much a sentence tells
 does give kinds away (one attribute: partial; a wrong sentence tells two or more), and so does a telling name: see
-"Shortcuts that are left" in :mod:`ltnb.data.critters`. Only words of the pre-training captions are used
-(:func:`ltnb.data.critters_captions.vocabulary_texts`), in sentences that no caption template makes.
+"Shortcuts that are left" in :mod:`ltnb.critters.datasets`. Only words of the pre-training captions are used
+(:func:`ltnb.critters.captions.vocabulary_texts`), in sentences that no caption template makes.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ltnb.data.critters_captions import HABITAT_PHRASES, TEXTURE_NOUNS
+from ltnb.critters.captions import HABITAT_PHRASES, TEXTURE_NOUNS
 
 Told = dict[str, str]
 """Attribute name -> value word for what a sentence tells, coarse and fine attributes alike."""

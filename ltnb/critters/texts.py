@@ -17,10 +17,10 @@ from functools import cache
 
 import numpy as np
 
+from ltnb.critters.species import WORLDS
+from ltnb.critters.text_facts import Species, all_species
+from ltnb.critters.text_sentences import DESCRIPTORS, SENTENCES, Writer
 from ltnb.data.corpus import CorpusStatistics, corpus_statistics
-from ltnb.data.critters_facts import Species, all_species
-from ltnb.data.critters_sentences import DESCRIPTORS, SENTENCES, Writer
-from ltnb.data.critters_species import WORLDS
 
 __all__ = ["DESCRIPTOR_KINDS", "SENTENCE_KINDS", "CorpusStatistics", "WorldTexts", "corpus_statistics", "world_texts"]
 
@@ -44,9 +44,9 @@ class WorldTexts:
     descriptors: tuple[tuple[str, ...], ...]
     descriptor_kinds: tuple[tuple[str, ...], ...]
 
-    def first(self, n_classes: int) -> WorldTexts:
+    def first(self, num_classes: int) -> WorldTexts:
         """The texts of the first species only."""
-        return WorldTexts(*(getattr(self, field.name)[:n_classes] for field in fields(self)))
+        return WorldTexts(*(getattr(self, field.name)[:num_classes] for field in fields(self)))
 
 
 @cache
@@ -54,7 +54,7 @@ def world_texts(world: str) -> WorldTexts:
     """Corpus and descriptors of a world with their kinds, always the same.
 
     Args:
-        world: one of :data:`ltnb.data.critters_species.WORLDS`.
+        world: one of :data:`ltnb.critters.species.WORLDS`.
 
     Returns:
         1 to 160 sentences and ten descriptors for each class, no text twice in a class.

@@ -11,7 +11,7 @@ from typing import Any
 from ltnb._files import replacing
 from ltnb.clip import TEMPLATES, extract_features, load, zero_shot_weights
 from ltnb.clip.backbone import Backbone
-from ltnb.data.critters import calibration_data
+from ltnb.critters.datasets import calibration_data
 from ltnb.metrics import evaluate
 
 WORLDS = {"telling": "calibration", "latin": "calibration_latin"}

@@ -1,4 +1,4 @@
-"""Pre-train the shipped mini-CLIPs on rendered critters: ``python -m ltnb.pretrain`` (``make weights``).
+"""Pre-train the shipped mini-CLIPs on rendered critters: ``python -m ltnb.critters.pretrain`` (``make weights``).
 
 CLIP's symmetric contrastive loss on image-caption pairs that are drawn once and never repeated (Radford et al. 2021;
 the loss is BALLAD Eq. 2 + Eq. 3). A run writes ``<name>.safetensors`` and beside it ``<name>.log.json`` with the
@@ -33,11 +33,11 @@ from ltnb.clip.mini import (
     weights_path,
 )
 from ltnb.clip.precision import arithmetic, resolve_device, resolve_precision
-from ltnb.clip.text_tower import encode_text
-from ltnb.data.critters_captions import stream_batch, vocabulary_texts
-from ltnb.data.critters_render import EASY, WORLD
-from ltnb.data.critters_world import RARE, WORLD_VERSION
-from ltnb.pretrain_table import write_zero_shot
+from ltnb.clip.towers import encode_text
+from ltnb.critters.attributes import RARE, WORLD_VERSION
+from ltnb.critters.captions import stream_batch, vocabulary_texts
+from ltnb.critters.pretrain_scores import write_zero_shot
+from ltnb.critters.render import EASY, WORLD
 from ltnb.results.environment import environment
 from ltnb.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -266,7 +266,9 @@ def _resume(checkpoint: Path, settings: dict[str, Any], parts: dict[str, Any]) -
 
 def main() -> None:
     """Command line: which of the shipped models to make again."""
-    parser = argparse.ArgumentParser(prog="python -m ltnb.pretrain", description=(__doc__ or "").split("\n")[0])
+    parser = argparse.ArgumentParser(
+        prog="python -m ltnb.critters.pretrain", description=(__doc__ or "").split("\n")[0]
+    )
     parser.add_argument("models", nargs="*", help=f"which weight files: {', '.join(RECIPES)} (default: all)")
     parser.add_argument("--pairs", type=int, default=None, help="image-caption pairs (default: the recipe's)")
     parser.add_argument("--out", type=Path, default=None, help="folder for the weights (default: inside the package)")

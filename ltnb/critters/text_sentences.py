@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ltnb.data.critters_captions import PLACES, noise_text
-from ltnb.data.critters_facts import Species, false_facts, some, true_facts
-from ltnb.data.critters_grammar import Told, pick, sentence, statement, with_article
+from ltnb.critters.captions import PLACES, noise_text
+from ltnb.critters.text_facts import Species, false_facts, some, true_facts
+from ltnb.critters.text_grammar import Told, pick, sentence, statement, with_article
 
 _PERSONS = ("king", "queen", "bishop", "emperor")
 _HOUSES = ("museum", "university", "library", "castle", "press", "market")

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ltnb import clip
-from ltnb.clip import image_tower, last_block, text_tower
+from ltnb.clip import towers
 
 LENGTHS = [1, 9, 3, 14, 2, 30, 5]
 
@@ -48,8 +48,8 @@ def test_one_token_is_the_whole_transformer_at_one_position(mask, options):
     whole = copy.deepcopy(ours)
     at, rows = torch.tensor([0, 6, 3, 3]), torch.arange(4)
     x, y = (tokens().requires_grad_() for _ in range(2))
-    assert last_block.reads_one(ours)
-    found, expected = last_block.one_token(ours, x, at, mask), whole(y, attn_mask=mask)[rows, at]
+    assert towers.reads_one(ours)
+    found, expected = towers.one_token(ours, x, at, mask), whole(y, attn_mask=mask)[rows, at]
     torch.testing.assert_close(found, expected, rtol=1e-12, atol=1e-12)
     weight = torch.randn(4, 24, generator=torch.Generator().manual_seed(3), dtype=torch.float64)
     (found * weight).sum().backward()
@@ -67,20 +67,20 @@ def test_less_is_computed():
         return counter.get_total_flops()
 
     net, x = transformer(), tokens(8, 30)
-    saved = 1 - flops(lambda: last_block.one_token(net, x, torch.zeros(8, dtype=torch.int64))) / flops(lambda: net(x))
+    saved = 1 - flops(lambda: towers.one_token(net, x, torch.zeros(8, dtype=torch.int64))) / flops(lambda: net(x))
     assert 0.25 < saved < 0.34  # five sixths of one block of three, less one token, and nearly all of its attention
 
 
 def test_open_clips_own_loop_is_kept_where_it_must_be():
     from open_clip.transformer import Transformer
 
-    assert last_block.reads_one(transformer())
-    assert not last_block.reads_one(Transformer(24, 2, 3, qk_norm=True))
-    assert not last_block.reads_one(Transformer(24, 2, 3, batch_first=False))
-    assert not last_block.reads_one(torch.nn.Identity())
+    assert towers.reads_one(transformer())
+    assert not towers.reads_one(Transformer(24, 2, 3, qk_norm=True))
+    assert not towers.reads_one(Transformer(24, 2, 3, batch_first=False))
+    assert not towers.reads_one(torch.nn.Identity())
     net = transformer()
     net.grad_checkpointing = True
-    assert not last_block.reads_one(net)
+    assert not towers.reads_one(net)
 
 
 @pytest.mark.parametrize("part", ["", *(f"resblocks.2{name}" for name in ("", ".attn", ".ln_1", ".mlp", ".mlp.c_fc"))])
@@ -88,35 +88,35 @@ def test_whoever_listens_or_changes_something_gets_open_clips_own_loop(part):
     for kind in ("forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"):
         net = transformer()
         handle = getattr(net.get_submodule(part), f"register_{kind}")(lambda *_: None)
-        assert not last_block.reads_one(net)
+        assert not towers.reads_one(net)
         handle.remove()
-        assert last_block.reads_one(net)
+        assert towers.reads_one(net)
     net.get_submodule(part).forward = lambda x, **_: x
-    assert not last_block.reads_one(net)
+    assert not towers.reads_one(net)
     net = transformer()
     net.get_submodule(part).compile(backend="eager")
-    assert not last_block.reads_one(net)
+    assert not towers.reads_one(net)
 
 
 def test_edited_blocks_are_run_as_they_are():
     net, heard = transformer(), []
     net.resblocks[-1].attention = lambda q_x, **_: q_x
-    assert not last_block.reads_one(net)
+    assert not towers.reads_one(net)
     for name in ("attn", "mlp"):
         net = transformer()
         setattr(net.resblocks[-1], name, torch.nn.Identity())
-        assert not last_block.reads_one(net)
+        assert not towers.reads_one(net)
     net = transformer()
     net.resblocks[0].register_forward_hook(lambda _, __, output: heard.append(output.shape))
-    last_block.one_token(net, tokens(), torch.zeros(4, dtype=torch.int64))
-    assert last_block.reads_one(net) and heard == [(4, 7, 24)]  # earlier blocks are computed as ever
+    towers.one_token(net, tokens(), torch.zeros(4, dtype=torch.int64))
+    assert towers.reads_one(net) and heard == [(4, 7, 24)]  # earlier blocks are computed as ever
 
 
 @pytest.mark.parametrize("name", [clip_tiny.TINY, f"{clip_tiny.TINY}-quickgelu", clip_tiny.TINY_CUSTOM])
 @pytest.mark.parametrize("layer", ["embedding", "pooled"])
 def test_pictures_and_their_gradients_are_open_clips_own(name, layer):
     ours, theirs = tiny(name), tiny(name).model
-    assert image_tower.reads_class_token(ours.model.visual)
+    assert towers.reads_class_token(ours.model.visual)
     images = torch.randn(3, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     if layer == "pooled":
         theirs.visual.proj = None
@@ -162,7 +162,7 @@ def test_towers_that_read_more_than_the_class_token(options):
     from open_clip.transformer import VisionTransformer
 
     tower = VisionTransformer(32, 16, 32, 2, 2, 4.0, output_dim=24, **options)
-    assert not image_tower.reads_class_token(tower)
+    assert not towers.reads_class_token(tower)
 
 
 @pytest.mark.parametrize("name", [clip_tiny.TINY, clip_tiny.TINY_CUSTOM])
@@ -172,27 +172,27 @@ def test_many_sentences_keep_their_order_and_gradients(name, count):
     texts = [" ".join(["owl"] * (1 + LENGTHS[i % 7] % 15) + ["red"] * (i % 3)) for i in range(count)]
     ids = ours.tokenizer(texts)
     assert count < 4 or len(set(ids.argmax(dim=1).tolist())) > 5
-    found, expected = text_tower.encode_text(ours.model, ids), theirs.encode_text(ids)
+    found, expected = towers.encode_text(ours.model, ids), theirs.encode_text(ids)
     torch.testing.assert_close(found, expected, rtol=1e-5, atol=1e-5)
     weight = torch.randn(found.shape, generator=torch.Generator().manual_seed(3))
     (found * weight).sum().backward()
     (expected * weight).sum().backward()
-    both = [text_tower.text_module(model) for model in (ours.model, theirs)]
+    both = [towers.text_module(model) for model in (ours.model, theirs)]
     for parameter in ("transformer.resblocks.0.mlp.c_fc.weight", "transformer.resblocks.1.attn.in_proj_weight"):
         one, two = (module.get_parameter(parameter).grad for module in both)
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-4)
 
 
 def test_no_sentence_pays_for_a_longer_one_of_another_group(monkeypatch):
-    backbone, shapes, encode = tiny(), [], text_tower._encode
+    backbone, shapes, encode = tiny(), [], towers._encode
 
     def watched(tower, ids, end):
         shapes.append((len(ids), int(end.max()) + 1))
         return encode(tower, ids, end)
 
-    monkeypatch.setattr(text_tower, "_encode", watched)
+    monkeypatch.setattr(towers, "_encode", watched)
     ids = backbone.tokenizer([" ".join(["owl"] * (1 + 12 * (i % 2))) for i in range(128)])
-    text_tower.encode_text(backbone.model, ids)
+    towers.encode_text(backbone.model, ids)
     assert shapes == [(64, 3), (64, 15)]
 
 
@@ -201,10 +201,10 @@ def test_no_sentence_pays_for_a_longer_one_of_another_group(monkeypatch):
 def test_whoever_listens_to_a_text_tower_gets_all_sentences_in_order(name, part):
     backbone, heard = tiny(name), []
     ids = backbone.tokenizer([" ".join(["owl"] * (1 + 12 * (i % 2))) for i in range(100)])
-    tower = text_tower.text_module(backbone.model)
-    alone = text_tower.encode_text(backbone.model, ids)
+    tower = towers.text_module(backbone.model)
+    alone = towers.encode_text(backbone.model, ids)
     tower.get_submodule(part).register_forward_hook(lambda _, __, output: heard.append(output))
-    torch.testing.assert_close(text_tower.encode_text(backbone.model, ids), alone, rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(towers.encode_text(backbone.model, ids), alone, rtol=1e-5, atol=1e-5)
     assert len(heard) == 1 and len(heard[0]) == 100
     if part == "token_embedding":
         assert torch.equal(heard[0], tower.token_embedding.weight[ids[:, :15]])

@@ -13,9 +13,9 @@ from functools import cache
 
 import numpy as np
 
-from ltnb.data.critters_images import CritterImages, render_seed
-from ltnb.data.critters_species import excluded_combinations, species_world
-from ltnb.data.critters_world import ATTRIBUTES, FINE_ATTRIBUTES, STYLES, TEXTURES, Traits, combination_code, uniforms
+from ltnb.critters.attributes import ATTRIBUTES, FINE_ATTRIBUTES, STYLES, TEXTURES, Traits, combination_code, uniforms
+from ltnb.critters.images import CritterImages, render_seed
+from ltnb.critters.species import excluded_combinations, species_world
 
 POOL_KINDS = ("target", "near-miss", "other")
 _TARGET, _NEAR = 0.15, 0.30
@@ -54,14 +54,14 @@ class PoolRecipe:
 
 
 @cache
-def near_misses(world: str, n_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+def near_misses(world: str, num_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """All animals that differ from one of the first species in one visible attribute and are no species of any world.
 
     Habitats are individual and do not count. Fine attributes count where they belong to the species.
 
     Args:
-        world: one of :data:`ltnb.data.critters_species.WORLDS`.
-        n_classes: how many species are classes of the data set.
+        world: one of :data:`ltnb.critters.species.WORLDS`.
+        num_classes: how many species are classes of the data set.
 
     Returns:
         (K, 9) traits, (K,) species, (K,) changed column, (K,) cumulative probability: each species, and each attribute
@@ -71,7 +71,7 @@ def near_misses(world: str, n_classes: int) -> tuple[np.ndarray, np.ndarray, np.
     whole = np.hstack([drawn.table, drawn.fine])
     taken = {tuple(row) for row in np.delete(whole, _HABITAT, axis=1).tolist()}
     rows, origin, columns = [], [], []
-    for c, row in enumerate(whole[:n_classes]):
+    for c, row in enumerate(whole[:num_classes]):
         for column in range(len(_NAMES)):
             plain = row[1] == TEXTURES.index("plain")
             if column == _HABITAT or row[column] < 0 or (_NAMES[column] == "pattern_scale" and plain):
@@ -92,19 +92,19 @@ def near_misses(world: str, n_classes: int) -> tuple[np.ndarray, np.ndarray, np.
     table, species, changed = table[keep], species[keep], changed[keep]
     group = species * len(_NAMES) + changed
     weight = 1 / np.bincount(group)[group]
-    attributes = np.array([len(np.unique(changed[species == c])) for c in range(n_classes)])
+    attributes = np.array([len(np.unique(changed[species == c])) for c in range(num_classes)])
     weight /= attributes[species]
     return table, species, changed, np.cumsum(weight / weight.sum())
 
 
-def pool_recipe(world: str, seed: int, size: int, n_classes: int) -> PoolRecipe:
+def pool_recipe(world: str, seed: int, size: int, num_classes: int) -> PoolRecipe:
     """What the first `size` pictures of a data set's pool show.
 
     Args:
-        world: one of :data:`ltnb.data.critters_species.WORLDS`.
+        world: one of :data:`ltnb.critters.species.WORLDS`.
         seed: of the data set.
         size: how many pictures.
-        n_classes: the first so many species of the world are the classes of the data set.
+        num_classes: the first so many species of the world are the classes of the data set.
     """
     drawn = species_world(world)
     stream = render_seed(world, "pool", seed)
@@ -112,11 +112,11 @@ def pool_recipe(world: str, seed: int, size: int, n_classes: int) -> PoolRecipe:
     u = uniforms(stream, numbers, 4, stream=_STREAM)
     kind = np.searchsorted([_TARGET, _TARGET + _NEAR], u[:, 0], side="right")
     species, near, changed = (np.full(size, -1) for _ in range(3))
-    species[kind == 0] = (u[kind == 0, 1] * n_classes).astype(np.int64)
+    species[kind == 0] = (u[kind == 0, 1] * num_classes).astype(np.int64)
     traits = np.full((size, len(_NAMES)), -1)
     traits[kind == 0] = np.hstack([drawn.table, drawn.fine])[species[kind == 0]]
 
-    table, origin, columns, cumulative = near_misses(world, n_classes)
+    table, origin, columns, cumulative = near_misses(world, num_classes)
     chosen = np.searchsorted(cumulative, u[kind == 1, 1], side="right").clip(max=len(table) - 1)
     traits[kind == 1], near[kind == 1], changed[kind == 1] = table[chosen], origin[chosen], columns[chosen]
     traits[kind == 2, : len(ATTRIBUTES)] = _others(world, stream, numbers[kind == 2])
@@ -144,9 +144,9 @@ def _others(world: str, stream: int, numbers: np.ndarray) -> np.ndarray:
     return table
 
 
-def pool_images(world: str, seed: int, size: int, n_classes: int) -> CritterImages:
+def pool_images(world: str, seed: int, size: int, num_classes: int) -> CritterImages:
     """The pool as a dataset of unlabelled pictures, every label -1; arguments as for :func:`pool_recipe`."""
-    recipe = pool_recipe(world, seed, size, n_classes)
+    recipe = pool_recipe(world, seed, size, num_classes)
     coarse, fine = recipe.traits[:, : len(ATTRIBUTES)], recipe.traits[:, len(ATTRIBUTES) :]
     traits = Traits.of(coarse, fine, recipe.style)
     return CritterImages(

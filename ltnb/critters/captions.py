@@ -11,9 +11,9 @@ from functools import lru_cache
 import numpy as np
 import torch
 
-from ltnb.data.critters_render import WORLD, Difficulty, render
-from ltnb.data.critters_species import LIMB_ADJECTIVES, excluded_combinations
-from ltnb.data.critters_world import ATTRIBUTES, LIMBS, RARE, SHAPES, STYLES, Traits, combination_code, uniforms
+from ltnb.critters.attributes import ATTRIBUTES, LIMBS, RARE, SHAPES, STYLES, Traits, combination_code, uniforms
+from ltnb.critters.render import WORLD, Difficulty, render
+from ltnb.critters.species import LIMB_ADJECTIVES, excluded_combinations
 
 HABITAT_PHRASES = {
     "meadow": "in a meadow",

@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltnb._checks import check_choice
+from ltnb.critters.attributes import ATTRIBUTES, FINE_ATTRIBUTES, STYLES, TEXTURES
+from ltnb.critters.images import SPLITS, CritterImages, render_seed
+from ltnb.critters.pool import POOL_KINDS, pool_recipe
+from ltnb.critters.render import fine_traits, seen_habitat
+from ltnb.critters.species import species_world
+from ltnb.critters.texts import world_texts
 from ltnb.data.containers import LongTailData
-from ltnb.data.critters_images import SPLITS, CritterImages, render_seed
-from ltnb.data.critters_pool import POOL_KINDS, pool_recipe
-from ltnb.data.critters_render import fine_traits, seen_habitat
-from ltnb.data.critters_species import species_world
-from ltnb.data.critters_texts import world_texts
-from ltnb.data.critters_world import ATTRIBUTES, FINE_ATTRIBUTES, STYLES, TEXTURES
 
 RENDERED = {"critters_lt": "lt", "critters_latin_lt": "latin"}
 """Name of each rendered data set -> its world."""
@@ -155,18 +155,20 @@ def _kinds(
     return result
 
 
-def _pool_truth(world: str, pool: CritterImages, n_classes: int) -> PoolTruth:
+def _pool_truth(world: str, pool: CritterImages, num_classes: int) -> PoolTruth:
     first = render_seed(world, "pool", 0)
     seed = (pool._seed - first) // 16
     if seed < 0 or render_seed(world, "pool", seed) != pool._seed:
         raise ValueError(f"data.pool is not a pool of world {world!r}: {pool!r}")
-    recipe = pool_recipe(world, seed, int(pool._numbers.max(initial=-1)) + 1, n_classes).take(pool._numbers)
+    recipe = pool_recipe(world, seed, int(pool._numbers.max(initial=-1)) + 1, num_classes).take(pool._numbers)
     drawn = np.stack([getattr(pool._traits, name) for name in (*ATTRIBUTES, *FINE_ATTRIBUTES)], axis=1)
     if not np.array_equal(drawn, recipe.traits):
-        raise ValueError(f"data.pool was drawn for another number of classes than the {n_classes} of data.class_names")
+        raise ValueError(
+            f"data.pool was drawn for another number of classes than the {num_classes} of data.class_names"
+        )
     names = np.array([*ATTRIBUTES, *FINE_ATTRIBUTES, ""])
     kind = np.array(POOL_KINDS)[recipe.kind]
-    shown = np.bincount(recipe.species[recipe.species >= 0], minlength=n_classes)
+    shown = np.bincount(recipe.species[recipe.species >= 0], minlength=num_classes)
     return PoolTruth(
         species=recipe.species,
         kind=kind,

@@ -1,10 +1,29 @@
-"""Cosine similarity over a temperature: what every image-text loss of the papers starts from."""
+"""Numerics that losses, heads, anchors, retrieval and tuning share: full precision, unit vectors, cosine logits."""
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
 import torch
 
-from ltnb._autocast import without_autocast
+from ltnb._checks import check_features
+
+
+def without_autocast(tensor: torch.Tensor) -> AbstractContextManager[Any]:
+    """A context in which autocast is off for the device of ``tensor``."""
+    kind = tensor.device.type
+    return torch.autocast(kind, enabled=False) if torch.amp.is_autocast_available(kind) else nullcontext()
+
+
+def full_precision(features: torch.Tensor, width: int, check_values: bool, *, name: str = "features") -> torch.Tensor:
+    """Checked features (B, D) of an argument called ``name``: float32, or float64 for float64 input.
+
+    Raises:
+        ValueError: If they are not a finite, non-empty floating-point tensor of shape (B, width).
+    """
+    check_features(features, name, width=width, check_values=check_values)
+    return features.to(torch.promote_types(features.dtype, torch.float32))
 
 
 def unit(x: torch.Tensor) -> torch.Tensor:

@@ -9,8 +9,8 @@ What is in it
     that was said and differ only in fine attributes (where the marking sits, short or long limbs, coarse or fine
     pattern) that no pre-training caption mentions. Training counts fall exponentially; validation and test are
     balanced. Each species has a corpus (1 to 160 sentences) and ten descriptors; each data set has a pool of
-    unlabelled pictures, of which at most one in six shows a species. See :mod:`ltnb.data.critters_texts` and
-    :mod:`ltnb.data.critters_pool`. In size ``small`` only the first six families are classes, 24 and 36 species.
+    unlabelled pictures, of which at most one in six shows a species. See :mod:`ltnb.critters.texts` and
+    :mod:`ltnb.critters.pool`. In size ``small`` only the first six families are classes, 24 and 36 species.
     Six to ten of them make up a group in ``critters_lt``, nine to fifteen in the other world: enough for a lesson to
     run through in minutes. The premises below are not claimed for it, zero-shot least of all (a group of six or ten
     species is easy or hard by chance).
@@ -29,7 +29,7 @@ Intended use
 
 How individuals vary
     Pose, size, place, shear, shade of the coat, light and its colour, an occluder, a second small animal behind,
-    camera noise, and the habitat: :class:`ltnb.data.critters_render.Difficulty` holds the numbers and is frozen with
+    camera noise, and the habitat: :class:`ltnb.critters.render.Difficulty` holds the numbers and is frozen with
     the world version.
 
 Why the difficulty is what it is
@@ -67,13 +67,13 @@ Shortcuts that are left
 
 Individuals
     Picture number k of class c is individual ``1,000,000 c + k`` of the stream ``2**32 + 16 seed + 4 world + split``
-    (:func:`ltnb.data.critters_images.render_seed`). So the same seed gives the same first pictures of a class at
+    (:func:`ltnb.critters.images.render_seed`). So the same seed gives the same first pictures of a class at
     every imbalance and size, the parts of a data set never share an individual, and no data set shares one with
     pre-training, whose stream has seed 990,001. The pool of ``small`` is its own: targets and near-misses are made of
     its species.
 
 Version
-    :data:`ltnb.data.critters_world.WORLD_VERSION`; it changes whenever a picture, a species or a text changes.
+    :data:`ltnb.critters.attributes.WORLD_VERSION`; it changes whenever a picture, a species or a text changes.
 """
 
 from __future__ import annotations
@@ -81,13 +81,13 @@ from __future__ import annotations
 import numpy as np
 
 from ltnb._checks import check_choice, check_integer, check_number
+from ltnb.critters.attributes import WORLD_VERSION, Traits
+from ltnb.critters.images import CritterImages, render_seed
+from ltnb.critters.pool import pool_images
+from ltnb.critters.species import SpeciesWorld, species_world
+from ltnb.critters.texts import world_texts
+from ltnb.critters.truth import RENDERED, CritterTruth, PoolTruth, truth
 from ltnb.data.containers import LongTailData
-from ltnb.data.critters_images import CritterImages, render_seed
-from ltnb.data.critters_pool import pool_images
-from ltnb.data.critters_species import SpeciesWorld, species_world
-from ltnb.data.critters_texts import world_texts
-from ltnb.data.critters_truth import RENDERED, CritterTruth, PoolTruth, truth
-from ltnb.data.critters_world import Traits
 from ltnb.data.longtail import exponential_counts
 
 __all__ = [
@@ -188,6 +188,7 @@ def _critters(
         descriptors=[list(descriptors) for descriptors in texts.descriptors],
         pool=pool_images(world, seed, n_pool, c) if n_pool else None,
         group_counts=few_many,
+        world=WORLD_VERSION,
     )
 
 
@@ -217,6 +218,7 @@ def calibration_data(world: str = "calibration", seed: int = 0, *, test_per_clas
         descriptors=[[] for _ in range(c)],
         pool=None,
         group_counts=counts,
+        world=WORLD_VERSION,
     )
 
 

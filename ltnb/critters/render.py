@@ -14,9 +14,8 @@ import numpy as np
 import torch
 import torch.nn.functional as F  # noqa: N812
 
-from ltnb.data import critters_scenes as scenes
-from ltnb.data import critters_shapes as shapes
-from ltnb.data.critters_world import HABITATS, LIMBS, RGB, SHAPES, Traits, uniforms
+from ltnb.critters import scenes, shapes
+from ltnb.critters.attributes import HABITATS, LIMBS, RGB, SHAPES, Traits, uniforms
 
 SIZE = 64
 CHUNK = 32
@@ -72,7 +71,7 @@ WORLD = Difficulty(
     distractor=0.55,
     noise=0.025,
 )
-"""The difficulty of every data set; frozen with the world version (see the datasheet in `ltnb.data.critters`)."""
+"""The difficulty of every data set; frozen with the world version (see the datasheet in `ltnb.critters.datasets`)."""
 
 EASY = Difficulty(
     turn=0.15,

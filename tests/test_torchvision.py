@@ -6,11 +6,11 @@ import sys
 
 import pytest
 
-from ltnb.clip.torchvision_ops import is_mismatched, prepare_torchvision, torchvision_version
+from ltnb._torchvision import is_mismatched, prepare_torchvision, torchvision_version
 
 PROGRAM = """
 import json, torch
-from ltnb.clip import torchvision_ops as ops
+from ltnb import _torchvision as ops
 report = {"mismatched": ops.is_mismatched(torch.version.cuda or torch.version.hip, ops.torchvision_version())}
 real = ops.torchvision_version
 ops.torchvision_version = lambda: "0.28.0+cpu"

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ltnb.data.critters_grammar import SUBJECTS, Told, pick
-from ltnb.data.critters_species import LIMB_ADJECTIVES, species_world
-from ltnb.data.critters_world import ATTRIBUTES, FINE_ATTRIBUTES
+from ltnb.critters.attributes import ATTRIBUTES, FINE_ATTRIBUTES
+from ltnb.critters.species import LIMB_ADJECTIVES, species_world
+from ltnb.critters.text_grammar import SUBJECTS, Told, pick
 
 _NAMED = 0.5  # how often a sentence calls the species by its name
 

@@ -11,7 +11,7 @@ from functools import cache, lru_cache
 
 import numpy as np
 
-from ltnb.data.critters_world import (
+from ltnb.critters.attributes import (
     ATTRIBUTES,
     COLOURS,
     FINE_ATTRIBUTES,
@@ -38,8 +38,8 @@ class SpeciesWorld:
 
     Attributes:
         names: C class names.
-        table: (C, 6) int64, columns as :data:`~ltnb.data.critters_world.ATTRIBUTES`.
-        fine: (C, 3) int64, columns as :data:`~ltnb.data.critters_world.FINE_ATTRIBUTES`; -1 = free.
+        table: (C, 6) int64, columns as :data:`~ltnb.critters.attributes.ATTRIBUTES`.
+        fine: (C, 3) int64, columns as :data:`~ltnb.critters.attributes.FINE_ATTRIBUTES`; -1 = free.
         family: (C,) int64; species of one family differ in few attributes.
     """
 
@@ -48,9 +48,9 @@ class SpeciesWorld:
     fine: np.ndarray
     family: np.ndarray
 
-    def first(self, n_classes: int) -> SpeciesWorld:
+    def first(self, num_classes: int) -> SpeciesWorld:
         """The first species only, the classes of a data set."""
-        return SpeciesWorld(*(getattr(self, field.name)[:n_classes] for field in fields(self)))
+        return SpeciesWorld(*(getattr(self, field.name)[:num_classes] for field in fields(self)))
 
 
 _WORLDS = {

@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ltnb.data.critters_world import LIMB_LENGTHS, LIMBS, SHAPES
+from ltnb.critters.attributes import LIMB_LENGTHS, LIMBS, SHAPES
 
 ATLAS_SIZE = 72
 ATLAS_EXTENT = 1.8
@@ -240,7 +240,7 @@ def _limb(kind: str, shape: str, reach: float) -> Field:
 
 
 REACH = (0.4, 1.0, 1.7)
-"""How far limbs stick out for each of :data:`~ltnb.data.critters_world.LIMB_LENGTHS`."""
+"""How far limbs stick out for each of :data:`~ltnb.critters.attributes.LIMB_LENGTHS`."""
 
 
 def atlas_row(shape: np.ndarray, limbs: np.ndarray, length: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from ltnb.data.critters_world import HABITATS, TEXTURES
+from ltnb.critters.attributes import HABITATS, TEXTURES
 
 SCENE_SIZE = 88
 SCENES_PER_HABITAT = 16

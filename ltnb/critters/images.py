@@ -11,9 +11,9 @@ import numpy as np
 import torch
 
 from ltnb._checks import check_choice, check_integer, fail, to_array
-from ltnb.data.critters_render import SIZE, WORLD, render
-from ltnb.data.critters_species import WORLDS
-from ltnb.data.critters_world import WORLD_VERSION, Traits
+from ltnb.critters.attributes import WORLD_VERSION, Traits
+from ltnb.critters.render import SIZE, WORLD, render
+from ltnb.critters.species import WORLDS
 
 SPLITS = ("train", "val", "test", "pool")
 FIRST_SEED = 2**32
@@ -27,7 +27,7 @@ def render_seed(world: str, split: str, seed: int) -> int:
     stream, and none is the pre-training stream (seed 990,001) or any other below 2**32.
 
     Args:
-        world: one of :data:`ltnb.data.critters_species.WORLDS`.
+        world: one of :data:`ltnb.critters.species.WORLDS`.
         split: one of :data:`SPLITS`.
         seed: of the data set, 0 to 2**32 - 1.
 
