@@ -74,7 +74,7 @@ def pareto_counts(n_max: int, n_min: int, num_classes: int, alpha: float = 6.0) 
     Example:
         >>> from ltnb.data import pareto_counts
         >>> pareto_counts(1280, 5, num_classes=6).tolist()
-        [1280, 560, 311, 168, 73, 5]
+        [1280, 632, 369, 208, 93, 5]
 
     Source: Liu et al. 2019 (ImageNet-LT: alpha 6, 1,280 to 5 images), https://arxiv.org/abs/1904.05160.
     """

@@ -59,7 +59,7 @@ class ContextPrompt(nn.Module):
         >>> from ltnb.tuning import ContextPrompt
         >>> backbone = clip.load("mini-vit", device="cpu")
         >>> backbone.set_trainable(image=False, text=False)
-        >>> prompt = ContextPrompt(backbone, ["red frog", "blue owl"], n_ctx=4)
+        >>> prompt = ContextPrompt(backbone, ["red frog", "blue beetle"], n_ctx=4)
         >>> images, labels = torch.eye(2, backbone.embed_dim), torch.tensor([0, 1])
         >>> loss = torch.nn.functional.cross_entropy(images @ prompt().T / 0.07, labels)
         >>> loss.backward()
