@@ -14,14 +14,18 @@ import nbformat
 import pytest
 
 from ltnb import cli
-from ltnb.runner import cluster, doctor, folders, lessons
-from ltnb.runner.catalog import find_lesson
+from ltnb.runner import doctor, execution, folders, lessons
 from ltnb.runner.display import Display
-from ltnb.runner.execution import Progress, Result, run_all
-from ltnb.runner.parameters import check_overrides, parse_text, read_parameters
+from ltnb.runner.execution import Progress, Result, run_all, run_on_cluster, stages
 from ltnb.runner.plan import plan, plan_one
-from ltnb.runner.profile import builtin_profiles, load_profile
-from ltnb.runner.worker import stages
+from ltnb.runner.settings import (
+    builtin_profiles,
+    check_overrides,
+    find_lesson,
+    load_profile,
+    parse_text,
+    read_parameters,
+)
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -488,10 +492,10 @@ def pretend(task) -> Result:
 
 def test_the_same_tasks_on_a_cluster(project, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(cluster, "execute", pretend)
+    monkeypatch.setattr(execution, "execute", pretend)
     tasks = [plan_one("01_good", {"seed": seed}, project / "runs") for seed in range(3)]
     with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as local:
-        results = cluster.run_on_cluster(tasks, local.scheduler_address, Progress())
+        results = run_on_cluster(tasks, local.scheduler_address, Progress())
     assert [result.task.seed for result in results] == [0, 1, 2]
     assert [result.status for result in results] == ["done", "failed", "done"]
     assert results[1].error == "worker lost"
@@ -500,7 +504,7 @@ def test_the_same_tasks_on_a_cluster(project, monkeypatch):
 def test_no_scheduler_there(project, capsys):
     pytest.importorskip("distributed")
     with pytest.raises(ValueError, match="no dask scheduler at 'tcp://127.0.0.1:1'"):
-        cluster.run_on_cluster([], "tcp://127.0.0.1:1", Progress(), timeout="0.5s")
+        run_on_cluster([], "tcp://127.0.0.1:1", Progress(), timeout="0.5s")
 
 
 # ---- what is shown
@@ -517,20 +521,70 @@ def test_stages_are_headings():
     assert stages(cells) == ["", "Title", "Title", "Title", "2 Next"]
 
 
-def test_display_in_a_log_and_on_a_terminal(project):
-    task = plan_one("01_good", {}, project / "runs")
-    log, terminal = io.StringIO(), io.StringIO()
-    for stream, in_place in ((log, False), (terminal, True)):
-        display = Display(stream, total=2, in_place=in_place)
+def screen(text: str) -> list[str]:
+    """What a terminal shows in the end: lines, with the cursor moved and lines erased as the codes in the text say."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[\??\d*(?:;\d+)*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", text):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part == "\r" or part.endswith("m") and part[0] == "\x1b" or part in ("\x1b[?25l", "\x1b[?25h"):
+            pass  # back to the line's beginning, which is then erased; colours; the cursor hidden and shown
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part.startswith("\x1b"):
+            assert re.fullmatch(r"\x1b\[\d+A", part), part
+            row -= int(part[2:-1])
+        else:
+            lines[row] += part
+    return lines
+
+
+def show(stream, task, in_place: bool | None) -> str | None:
+    """Two tasks on a display; gives what the stream held while the first was still running."""
+    with Display(stream, total=2, in_place=in_place) as display:
         display.started(task)
-        for cell, stage in ((1, "1 Work"), (2, "1 Work"), (3, "2 End")):
+        for cell, stage in ((1, "1 Work"), (2, "1 Work"), (3, "2 End – é")):
             display.advanced(task, cell, 3, stage)
+        display.bars.refresh()
+        stream.flush()
+        during = stream.getvalue() if isinstance(stream, io.StringIO) else None
         display.ended(Result(task, "done", 67.0, Path(task.folder)))
         display.ended(Result(task, "failed", 2.0, Path(task.folder), "code cell 1: ValueError: x"))
+    return during
+
+
+def test_display_in_a_log_and_on_a_terminal(project, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    task = plan_one("01_good", {}, project / "runs")
+    log, terminal = io.StringIO(), io.StringIO()
+    show(log, task, False)
     lines = log.getvalue().splitlines()
-    assert [line.split()[-1] for line in lines] == ["started", "Work", "End", "1:07", "s"]
-    assert "\x1b" not in log.getvalue() and "\x1b[1A\x1b[J" in terminal.getvalue()
-    assert terminal.getvalue().endswith("[2/2] 01_good seed 0: FAILED after 2 s\n")
+    assert [line.split()[-1] for line in lines] == ["started", "Work", "é", "1:07", "s"]
+    assert "\x1b" not in log.getvalue()
+    (bar,) = screen(show(terminal, task, True))  # redrawn in place: one line, however often
+    assert re.fullmatch(r"01_good seed 0 \S{24} 2/3 0:00:0\d 2 End – é", bar), bar
+    assert screen(terminal.getvalue()) == ["[1/2] 01_good seed 0: done in 1:07", "[2/2] 01_good seed 0: FAILED after 2 s", ""]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp437", "utf-8"])
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_any_terminal_can_show_the_display(project, monkeypatch, encoding, term):
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("COLUMNS", "40")  # narrower than the line of a task
+    write_notebook(project / "notebooks" / "03_мой урок.ipynb")
+    task = plan_one("03_мой урок", {}, project / "runs")
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, newline="")
+    show(stream, task, True)
+    stream.flush()
+    text = raw.getvalue().decode(encoding)
+    name = task.label if encoding == "utf-8" else "03_??? ???? seed 0"
+    assert f"[2/2] {name}: FAILED after 2 s" in text
+    assert ("\x1b" in text) == (term == "xterm")
+    lines = screen(text) if term == "xterm" else text.splitlines()
+    assert len(lines) == (3 if term == "xterm" else 5)
 
 
 def test_find_lesson_takes_a_path(project):

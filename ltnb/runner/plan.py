@@ -13,9 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ltnb._project import project_root
-from ltnb.runner.catalog import find_lesson, suggest
-from ltnb.runner.parameters import check_overrides, read_parameters
-from ltnb.runner.profile import Profile
+from ltnb.runner.settings import Profile, check_overrides, find_lesson, read_parameters, unknown
 
 __all__ = ["Task", "plan", "plan_one"]
 
@@ -58,7 +56,7 @@ def plan(profile: Profile, runs_dir: Path, only: Iterable[str] = (), seeds: Iter
     """The tasks of a profile, lesson by lesson.
 
     Args:
-        profile: what :func:`ltnb.runner.profile.load_profile` gave.
+        profile: what :func:`ltnb.runner.settings.load_profile` gave.
         runs_dir: the folder that holds ``<profile>/<lesson>/seed<k>/``.
         only: lessons to keep (all when empty).
         seeds: seeds instead of the profile's (the profile's when empty).
@@ -70,9 +68,7 @@ def plan(profile: Profile, runs_dir: Path, only: Iterable[str] = (), seeds: Iter
     only = list(only)
     for name in only:
         if name not in profile.lessons:
-            known = ", ".join(profile.lessons)
-            hint = suggest(name, profile.lessons)
-            raise ValueError(f"profile {profile.name} has no lesson {name!r}{hint} (it has: {known})")
+            raise unknown(f"profile {profile.name} has no lesson", name, profile.lessons)
     chosen = {name: value for name, value in profile.lessons.items() if not only or name in only}
     tasks = []
     owners: dict[str, str] = {}

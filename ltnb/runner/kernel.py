@@ -1,0 +1,75 @@
+"""A Jupyter kernel that is this very interpreter and cannot outlive the process that started it.
+
+Two copies of a run must never write into the same folder. So when the command is killed, even with SIGKILL, its kernels
+go with it; the next start finds nobody there. ``python -m ltnb.runner.kernel`` is what such a kernel starts.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nbclient import NotebookClient
+
+__all__ = ["notebook_client"]
+
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h
+
+
+def notebook_client(notebook: Any, private: str, environment: dict[str, str], **process: Any) -> NotebookClient:
+    """A client that executes a notebook with the interpreter that runs this and with this copy of ltnb.
+
+    Kernelspecs, Jupyter settings and IPython start-up files of the machine stay out.
+
+    Args:
+        notebook: an ``nbformat`` node; takes the outputs.
+        private: a folder for what Jupyter and IPython themselves write.
+        environment: variables that the kernel has besides those of this process.
+        **process: options of its process, such as ``cwd``.
+    """
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+    from nbclient import NotebookClient
+    from traitlets import Unicode
+
+    paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
+    paths = [str(Path(__file__).parents[2]), *map(os.path.abspath, paths)]
+    variables = {"PYTHONPATH": os.pathsep.join(paths), "IPYTHONDIR": os.path.join(private, "ipython"), **environment}
+    command = [sys.executable, "-m", "ltnb.runner.kernel", "-f", "{connection_file}", "--log-level=ERROR"]
+
+    class Kernel(AsyncKernelManager):
+        connection_file = Unicode(os.path.join(private, "connection.json"))
+        kernel_spec = KernelSpec(argv=command, display_name="Python 3", language="python", env=variables)
+
+        async def start_kernel(self, **options: Any) -> None:
+            await super().start_kernel(**{**options, **process})
+
+    options = {
+        "shutdown_kernel": "immediate",
+        "raise_on_iopub_timeout": True,
+        "record_timing": False,
+        "coalesce_streams": True,
+    }
+    return NotebookClient(notebook, timeout=None, kernel_manager_class=Kernel, kernel_name="python3", **options)
+
+
+def main() -> None:
+    """The kernel process: ipykernel, bound to the life of the process that started it."""
+    if sys.platform == "linux":  # at once; elsewhere ipykernel looks for its parent once a second
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        if os.getppid() != int(os.environ["JPY_PARENT_PID"]):  # it ended before we asked
+            os._exit(1)
+    if sys.path[0] in ("", os.getcwd()):  # a lesson puts the working directory back itself
+        del sys.path[0]
+    from ipykernel.kernelapp import launch_new_instance
+
+    launch_new_instance()
+
+
+if __name__ == "__main__":
+    main()

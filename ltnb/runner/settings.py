@@ -1,0 +1,252 @@
+"""What to run and with which values: lessons, their parameters and profiles, all checked before anything runs.
+
+papermill itself only warns about a parameter that a notebook does not have, and takes a value of any type.
+
+A profile is a small YAML file with two keys: ``seeds`` is a list of whole numbers; ``lessons`` maps a lesson's name to
+the parameters that differ from the notebook's own, ``{}`` for none. ``profiles/quick.yaml`` is the shortest example.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+from collections.abc import Hashable, Iterable, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from ltnb._project import project_root
+
+__all__ = ["Profile", "builtin_profiles", "check_overrides", "check_seeds", "find_lesson", "lesson_paths"]
+__all__ += ["load_profile", "parse_text", "read_parameters", "unknown"]
+
+
+@dataclass(frozen=True)
+class Profile:
+    """What to run.
+
+    Attributes:
+        name: the folder under ``runs/``.
+        seeds: one run a lesson and seed.
+        lessons: lesson name to the parameters that differ from the notebook's own.
+    """
+
+    name: str
+    seeds: tuple[int, ...]
+    lessons: Mapping[str, Mapping[str, Any]]
+
+
+def unknown(what: str, name: object, known: Iterable[str], there: str = "it has") -> ValueError:
+    """The error for a name that does not exist: it lists those that do, and the one that may have been meant."""
+    names = list(known)
+    close = get_close_matches(str(name), names, n=1)
+    meant = f"; did you mean {close[0]!r}?" if close else ""
+    return ValueError(f"{what} {name!r}{meant} ({there}: {', '.join(names) or 'none yet'})")
+
+
+def lesson_paths() -> dict[str, Path]:
+    """Lesson name to notebook path, in the order of their names, for every notebook of the project.
+
+    Raises:
+        FileNotFoundError: the package was installed without its repository, and the working directory is in no clone.
+    """
+    root = project_root()
+    if root is None:
+        raise FileNotFoundError("lessons are not installed with the package: clone ltnb and run from inside the clone")
+    return {path.stem: path for path in sorted((root / "notebooks").glob("*.ipynb"))}
+
+
+def find_lesson(name: str) -> Path:
+    """The absolute path of a lesson, given its name (``02_ballad``) or the path of any notebook (``my/own.ipynb``).
+
+    Raises:
+        ValueError: no such lesson; the message lists those that exist.
+        FileNotFoundError: a path was given and no file is there.
+    """
+    if name.endswith(".ipynb"):
+        path = Path(name).resolve()
+        if not path.is_file():
+            raise FileNotFoundError(f"no such notebook: {name}")
+        return path
+    lessons = lesson_paths()
+    if name not in lessons:
+        raise unknown("unknown lesson", name, lessons, "lessons")
+    return lessons[name]
+
+
+def read_parameters(path: Path) -> dict[str, Any]:
+    """The default parameters of a lesson, in the order in which they stand.
+
+    Args:
+        path: a notebook with exactly one code cell tagged ``parameters`` that holds assignments of literals only.
+
+    Raises:
+        ValueError: the file is not a notebook, the cell is missing or there are several, or it holds more than
+            literals.
+    """
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path.name} is not a notebook ({type(error).__name__}: {error})") from None
+    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    if len(tagged) != 1 or tagged[0].get("cell_type") != "code":
+        raise ValueError(f"{path.name} needs exactly one code cell tagged 'parameters', it has {len(tagged)}")
+    try:
+        statements = ast.parse("".join(tagged[0]["source"])).body
+    except SyntaxError as error:
+        raise ValueError(f"{path.name}: the parameters cell is not Python: {error}") from None
+    parameters = {}
+    for line in statements:
+        single = isinstance(line, ast.Assign) and len(line.targets) == 1
+        target = line.targets[0] if single else getattr(line, "target", None)
+        value = getattr(line, "value", None)
+        if not isinstance(line, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name) or value is None:
+            raise ValueError(f"{path.name}: line {line.lineno} of the parameters cell is not 'name = literal'")
+        try:
+            parameters[target.id] = ast.literal_eval(value)
+        except ValueError:
+            shown = ast.unparse(value)
+            raise ValueError(f"{path.name}: parameter {target.id!r} is not a literal: {shown}") from None
+    return parameters
+
+
+def check_overrides(lesson: str, defaults: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
+    """Overrides whose names the lesson knows and whose values have the type of the default.
+
+    An int is taken where a float stands, a bool never counts as a number, and a default of None takes any value. The
+    elements of a list are held to the type of the default's elements.
+
+    Args:
+        lesson: the lesson's name, for the messages.
+        defaults: what :func:`read_parameters` gave.
+        overrides: name to new value.
+
+    Returns:
+        The overrides, ints turned into floats where the default is one.
+
+    Raises:
+        ValueError: naming the parameter, what was expected and the value that was given.
+    """
+    checked = {}
+    for name, value in overrides.items():
+        if name not in defaults:
+            raise unknown(f"{lesson} has no parameter", name, defaults)
+        checked[name] = _fitting(f"parameter {name!r} of {lesson}", value, defaults[name])
+    return checked
+
+
+def parse_text(lesson: str, defaults: Mapping[str, Any], name: str, text: str) -> Any:
+    """The value of a parameter typed on a command line, read as the type of its default asks.
+
+    Where the default is a string the text needs no quotes; elsewhere it is a Python literal (``1e-4``, ``[1, 2]``,
+    ``true``).
+
+    Raises:
+        ValueError: the lesson has no such parameter, or the text is not a literal of its type.
+    """
+    default = defaults.get(name)
+    value: Any = text
+    if isinstance(default, bool) and text.lower() in ("true", "false"):
+        value = text.lower() == "true"
+    elif not isinstance(default, str):
+        try:
+            value = ast.literal_eval(text)
+        except (ValueError, SyntaxError):
+            pass  # the check says what was expected
+    return check_overrides(lesson, defaults, {name: value})[name]
+
+
+def builtin_profiles() -> dict[str, Path]:
+    """Name to file of the profiles that come with the package."""
+    return {path.stem: path for path in sorted((Path(__file__).parent / "profiles").glob("*.yaml"))}
+
+
+def load_profile(name: str) -> Profile:
+    """Read a profile.
+
+    Args:
+        name: ``quick``, ``standard``, or the path of a YAML file of your own.
+
+    Raises:
+        ValueError: an unknown name or key, a file that is not a profile, seeds that are not distinct whole numbers.
+        FileNotFoundError: a path was given and no file is there.
+    """
+    builtin = builtin_profiles()
+    if not name.endswith((".yaml", ".yml")) and name not in builtin:
+        raise unknown("unknown profile", name, builtin, "a .yaml file of your own, or one of")
+    path = builtin.get(name, Path(name))
+    if not path.is_file():
+        raise FileNotFoundError(f"no such profile file: {name}")
+    content = _read_yaml(path)
+    if not isinstance(content, dict) or not isinstance(content.get("lessons"), dict):
+        raise ValueError(f"{path.name} is not a profile: it needs 'lessons', a mapping of lesson to parameters")
+    for key in content:
+        if key not in ("seeds", "lessons"):
+            raise unknown(f"{path.name}: unknown key", key, ("seeds", "lessons"), "it may have")
+    for lesson, parameters in content["lessons"].items():
+        if not isinstance(parameters, dict | None):
+            raise ValueError(f"{path.name}: the parameters of {lesson!r} must be a mapping, got {parameters!r}")
+    lessons = {str(lesson): parameters or {} for lesson, parameters in content["lessons"].items()}
+    return Profile(path.stem, check_seeds(content.get("seeds", [0])), lessons)
+
+
+def check_seeds(seeds: Any) -> tuple[int, ...]:
+    """Seeds as a tuple; raises ValueError unless they are distinct whole numbers from 0 on, at least one."""
+    fits = isinstance(seeds, list | tuple) and bool(seeds)
+    fits = fits and all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
+    if not fits or len(set(seeds)) != len(seeds):
+        raise ValueError(f"seeds must be distinct whole numbers from 0 on, got {seeds!r}")
+    return tuple(seeds)
+
+
+def _fitting(what: str, value: Any, default: Any) -> Any:
+    """The value as the type of the default, which it must have."""
+    if default is None:
+        return value
+    kind = type(default)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if isinstance(default, list | tuple) and isinstance(value, list | tuple):
+        if default and len({type(item) for item in default}) == 1:
+            value = [_fitting(f"{what}, element {i}", item, default[0]) for i, item in enumerate(value)]
+        return kind(value)
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        given = f"{type(value).__name__} {value!r}{_hint(value, default)}"
+        raise ValueError(f"{what}: expected {kind.__name__}, got {given}")
+    return value
+
+
+def _hint(value: Any, default: Any) -> str:
+    """YAML's traps: ``1e-4`` is a string there, and ``no`` is a bool."""
+    if isinstance(default, str) and isinstance(value, bool):
+        return " (in YAML put quotes around yes, no, on and off)"
+    if not isinstance(default, int | float) or not isinstance(value, str):
+        return ""
+    try:
+        number = float(value)
+    except ValueError:
+        return ""
+    digits, _, exponent = value.lower().partition("e")
+    if exponent and "." not in digits:
+        return f" (in YAML write {digits}.0e{exponent})"
+    return f" (write {number:g} without quotes)"
+
+
+def _read_yaml(path: Path) -> Any:
+    import yaml
+
+    class Loader(yaml.SafeLoader):
+        """YAML in which a key that stands twice is an error."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
+            for key in keys:
+                if keys.count(key) > 1:
+                    raise ValueError(f"{path.name}: {key!r} stands twice")
+            return super().construct_mapping(node, deep)
+
+    try:
+        return yaml.load(path.read_text(encoding="utf-8"), Loader)
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path.name} is not YAML: {' '.join(str(error).split())}") from None
