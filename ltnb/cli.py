@@ -50,8 +50,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except ModuleNotFoundError as error:
         says = f"{error.name} is missing: pip install 'ltnb[notebooks]'"
-    except (ValueError, OSError) as error:
-        says = f"{error.filename}: {error.strerror}" if getattr(error, "strerror", "") else str(error)
+    except OSError as error:
+        says = f"{error.filename or 'system'}: {error.strerror}" if error.strerror else str(error)
+    except ValueError as error:
+        says = str(error)
     print(f"ltnb {arguments.command}: {' '.join(says.split())}", file=sys.stderr)
     return 2
 

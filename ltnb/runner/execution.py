@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import os
+import re
 import textwrap
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,19 +21,13 @@ from ltnb.runner.plan import Task
 
 __all__ = ["Progress", "Result", "available_cores", "execute", "run_all", "run_on_cluster", "stages"]
 
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a task.
+    """What became of a task: ``done`` (ran now), ``kept`` (a finished run was there) or ``failed``.
 
-    Attributes:
-        task: the task.
-        status: ``done`` (ran now), ``kept`` (a finished run was there) or ``failed``.
-        seconds: wall time, 0 when kept.
-        folder: where the notebook lies, finished or as far as it came.
-        error: where and why in short, None unless failed.
+    ``seconds`` is 0 when kept, ``folder`` is where the notebook lies, finished or as far as it came, and ``error`` says
+    where and why it failed, in short.
     """
 
     task: Task
@@ -72,6 +67,7 @@ def run_all(tasks: Iterable[Task], jobs: int, progress: Progress, lock_fd: int |
         progress: told what happens.
         lock_fd: what :func:`ltnb.runner.folders.lock` gave; the kernels inherit it.
     """
+    tasks = list(tasks)
     threads = max(1, available_cores() // jobs)
     free = asyncio.Semaphore(jobs)
 
@@ -89,13 +85,12 @@ def run_all(tasks: Iterable[Task], jobs: int, progress: Progress, lock_fd: int |
         finally:
             for one in runs.values():
                 one.cancel()
-            await asyncio.wait(runs.values())
+            await asyncio.gather(*runs.values(), return_exceptions=True)
         return [runs[task.folder].result() for task in tasks]
 
-    tasks = list(tasks)
     loop = asyncio.new_event_loop()
+    work = loop.create_task(run_each())
     with ThreadPoolExecutor(1) as thread:  # in the main thread, Jupyter would take Ctrl-C for itself
-        work = loop.create_task(run_each())
         try:
             return thread.submit(loop.run_until_complete, work).result()
         except KeyboardInterrupt:
@@ -104,20 +99,14 @@ def run_all(tasks: Iterable[Task], jobs: int, progress: Progress, lock_fd: int |
 
 
 def run_on_cluster(tasks: Iterable[Task], address: str, progress: Progress, timeout: str = "10s") -> list[Result]:
-    """Send tasks to an existing dask cluster and wait for all of them; results as :func:`run_all` gives them.
+    """Send tasks to the dask scheduler at an address (``tcp://host:8786``); results as :func:`run_all` gives them.
 
     The workers need this repository and the ``--runs-dir`` under the same paths (a shared file system) and ltnb
     installed. A worker runs as many lessons side by side as it has threads (``dask worker --nthreads 1`` for one). A
     task whose worker was lost is ``failed``.
 
-    Args:
-        tasks: what :func:`ltnb.runner.plan.plan` gave.
-        address: of the scheduler, such as ``tcp://host:8786``.
-        progress: told when tasks end.
-        timeout: how long to wait for the scheduler.
-
     Raises:
-        ValueError: ``dask.distributed`` is not installed, or no scheduler answers.
+        ValueError: ``dask.distributed`` is not installed, or no scheduler answers within ``timeout``.
     """
     if importlib.util.find_spec("distributed") is None:
         raise ValueError("--scheduler needs dask.distributed: pip install 'ltnb[cluster]'")
@@ -148,11 +137,9 @@ def stages(cells: Iterable[Any]) -> list[str]:
     titles, current = [], ""
     for cell in cells:
         if cell["cell_type"] == "markdown":
-            fenced = False
-            for line in "".join(cell["source"]).splitlines():
-                fenced ^= line.startswith("```")
-                if line.startswith("#") and not fenced:
-                    current = line.lstrip("#").replace("*", "").replace("`", "").strip()
+            text = re.sub(r"^```.*?^```", "", "".join(cell["source"]), flags=re.MULTILINE | re.DOTALL)
+            headings = re.findall(r"^#+(.*)", text, flags=re.MULTILINE) or [current]
+            current = re.sub("[*`]", "", headings[-1]).strip()
         titles.append(current)
     return titles
 
@@ -161,58 +148,43 @@ async def _execute(task: Task, threads: int, progress: Progress, lock_fd: int | 
     """Run one task; whatever goes wrong with the lesson, its kernel, its record or the disk is a failed result."""
     if folders.is_finished(task):
         return Result(task, "kept", 0.0, Path(task.folder))
+    begun, place = time.monotonic(), "the start"
     progress.started(task)
-    begun = time.monotonic()
-    place = "the start"
 
-    def at_cell(cell: int, cells: int, stage: str) -> None:
+    def on_cell_start(cell: Any, cell_index: int) -> None:
         nonlocal place
-        place = f"code cell {cell}" + (f" ({stage})" if stage else "")
-        progress.advanced(task, cell, cells, stage)
+        if cell_index in code:
+            nbformat.write(notebook, path)
+            number, stage = code.index(cell_index) + 1, titles[cell_index]
+            place = f"code cell {number}" + (f" ({stage})" if stage else "")
+            progress.advanced(task, number, len(code), stage)
 
     try:
+        import nbformat
+        from papermill.iorw import load_notebook_node
+        from papermill.parameterize import parameterize_notebook
+
         folder = folders.prepare(task)
-        await _run_notebook(task, folder, threads, at_cell, [] if lock_fd is None else [lock_fd])
+        path, log = folder / f"{task.lesson}.ipynb", folder / "kernel.log"  # what the kernel writes past the notebook
+        language = {"kernel_name": "python3", "language": "python"}  # a notebook need not say so itself
+        notebook = parameterize_notebook(load_notebook_node(task.notebook), dict(task.parameters), **language)
+        titles = stages(notebook.cells)
+        code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()]
+        with log.open("wb") as file, TemporaryDirectory(".jupyter", dir=folder, ignore_cleanup_errors=True) as private:
+            process = {"cwd": str(folder), "pass_fds": [] if lock_fd is None else [lock_fd]}
+            client = notebook_client(notebook, private, threads, stdout=file, stderr=file, **process)
+            client.on_cell_start = on_cell_start
+            try:
+                await client.async_execute()
+            finally:
+                nbformat.write(notebook, path)
+        log.unlink()
         place = "the end"
         seconds = time.monotonic() - begun
         return Result(task, "done", seconds, folders.finish(task, seconds))
     except BrokenPipeError:  # nobody reads the progress any more
         raise
     except Exception as error:
-        says = f"{getattr(error, 'ename', type(error).__name__)}: {getattr(error, 'evalue', error)}"
-        says = textwrap.shorten(f"{place}: {says}", 300, placeholder="...")
+        says = f"{place}: {getattr(error, 'ename', type(error).__name__)}: {getattr(error, 'evalue', error)}"
+        says = textwrap.shorten(says, 300, placeholder="...")
         return Result(task, "failed", time.monotonic() - begun, folders.mark_failed(task), says)
-
-
-async def _run_notebook(
-    task: Task, folder: Path, threads: int, at_cell: Callable[[int, int, str], None], pass_fds: list[int]
-) -> None:
-    import nbformat
-    import papermill
-
-    path = folder / f"{task.lesson}.ipynb"
-    # papermill formats paths with the parameters: braces in them are doubled
-    source, target = (str(name).replace("{", "{{").replace("}", "}}") for name in (task.notebook, path))
-    options: dict[str, Any] = {"kernel_name": "python3", "language": "python"}  # a notebook need not say so itself
-    notebook = papermill.execute_notebook(source, target, dict(task.parameters), prepare_only=True, **options)
-    titles = stages(notebook.cells)
-    code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()]
-
-    def on_cell_start(cell: Any, cell_index: int) -> None:
-        if cell_index in code:
-            nbformat.write(notebook, path)
-            at_cell(code.index(cell_index) + 1, len(code), titles[cell_index])
-
-    environment = {name: os.environ.get(name, str(threads)) for name in _THREADS}
-    if data := os.environ.get("LTNB_DATA"):
-        environment["LTNB_DATA"] = os.path.abspath(os.path.expanduser(data))
-    log = folder / "kernel.log"  # what the kernel writes past the notebook
-    with log.open("wb") as file, TemporaryDirectory(".jupyter", dir=folder, ignore_cleanup_errors=True) as private:
-        process: dict[str, Any] = {"cwd": str(folder), "pass_fds": pass_fds, "stdout": file, "stderr": file}
-        client = notebook_client(notebook, private, environment, **process)
-        client.on_cell_start = on_cell_start
-        try:
-            await client.async_execute()
-        finally:
-            nbformat.write(notebook, path)
-    log.unlink()

@@ -17,6 +17,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -46,19 +47,18 @@ def finished_folders(folder: Path) -> list[Path]:
 
     A finished run under another name, such as ``seed0_old``, is left out; standard error names all of these in a line.
     """
-    found = [path.parent for path in folder.glob("*/*/done.json") if path.is_file()]
+    found = [path.parent for path in folder.glob("*/*/done.json") if path.parent.suffix != ".partial"]
     ours = [path for path in found if re.fullmatch("seed(0|[1-9][0-9]*)", path.name) and path.parent.name[0] != "."]
-    stray = sorted(str(path.relative_to(folder)) for path in set(found) - set(ours) if path.suffix != ".partial")
-    if stray:
-        print(f"left out, as no folder of a run is named so: {', '.join(stray)}", file=sys.stderr)
+    if stray := ", ".join(sorted(str(path.relative_to(folder)) for path in set(found) - set(ours))):
+        print(f"left out, as no folder of a run is named so: {stray}", file=sys.stderr)
     return sorted(ours, key=lambda path: (path.parent.name, int(path.name.removeprefix("seed"))))
 
 
 def prepare(task: Task) -> Path:
     """An empty working folder; what an earlier, interrupted or failed run left is removed."""
     partial = partial_folder(task)
-    for leftover in (partial, _failed(task)):
-        _remove(leftover)
+    _remove(partial)
+    _remove(Path(task.folder + ".failed"))
     partial.mkdir(parents=True)
     return partial
 
@@ -75,14 +75,8 @@ def finish(task: Task, seconds: float) -> Path:
         from ltnb.results import load_record
 
         load_record(partial)
-    done: dict[str, Any] = {
-        "schema": 1,
-        "key": task.key,
-        "lesson": task.lesson,
-        "parameters": dict(task.parameters),
-        "seconds": round(seconds, 1),
-        "record": _record_hash(partial),
-    }
+    done: dict[str, Any] = {"schema": 1, "key": task.key, "lesson": task.lesson, "parameters": dict(task.parameters)}
+    done |= {"seconds": round(seconds, 1), "record": _record_hash(partial)}
     with replacing(partial / "done.json") as path:
         path.write_text(json.dumps(done, indent=1, sort_keys=True), encoding="utf-8")
     _move(partial, folder)
@@ -96,24 +90,22 @@ def forget(task: Task) -> None:
 
 def mark_failed(task: Task) -> Path:
     """Keep the working folder of a failed run, with the notebook as far as it came, for a look; says where it is."""
-    try:
-        _move(partial_folder(task), _failed(task))
-        return _failed(task)
-    except OSError:  # it could not even be renamed
-        return partial_folder(task)
+    failed = Path(task.folder + ".failed")
+    with contextlib.suppress(OSError):
+        _move(partial_folder(task), failed)
+    return failed if failed.exists() else partial_folder(task)
 
 
 @contextlib.contextmanager
 def lock(folder: Path, patience: float = 10.0) -> Iterator[int | None]:
-    """Hold ``folder`` against a second command until this one and its kernels (who inherit the lock) are gone.
+    """Hold ``folder``, made when missing, against a second command until this one and its kernels are gone.
+
+    Gives the file descriptor that the kernels inherit, or None where there are no such locks (Windows; some of NFS and
+    Lustre, which is said on standard error).
 
     Args:
-        folder: made when missing.
+        folder: of the runs.
         patience: seconds to wait for the kernels of a command that was just killed.
-
-    Yields:
-        The file descriptor to pass to kernels, None where there are no such locks; a file system without them (some of
-        NFS and Lustre) is said on standard error.
 
     Raises:
         ValueError: another command still works there, or nothing can be written there.
@@ -124,25 +116,23 @@ def lock(folder: Path, patience: float = 10.0) -> Iterator[int | None]:
     except OSError as error:
         code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno or 0
         raise ValueError(f"cannot keep runs in {folder}: {os.strerror(code)}") from None
-    try:
-        held = _flock(file, folder, time.monotonic() + patience)
+    with contextlib.closing(os.fdopen(file, "r+b", buffering=0)) as owner:
+        held = _flock(owner, folder, time.monotonic() + patience)
         with contextlib.suppress(OSError):  # a full disk: the lock holds without our number in it
-            os.ftruncate(file, 0)
-            os.write(file, str(os.getpid()).encode())
+            owner.truncate(0)
+            owner.write(str(os.getpid()).encode())
         yield file if held else None
-    finally:
-        os.close(file)
 
 
-def _flock(file: int, folder: Path, end: float) -> bool:
+def _flock(owner: FileIO, folder: Path, end: float) -> bool:
     """Lock an open file; False where that cannot be done."""
     try:
         import fcntl
-    except ImportError:  # Windows
+    except ImportError:
         return False
     while True:
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
             return True
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):
@@ -150,14 +140,9 @@ def _flock(file: int, folder: Path, end: float) -> bool:
                 print(f"warning: {says}", file=sys.stderr)
                 return False
             if time.monotonic() >= end:
-                owner = os.pread(file, 20, 0).decode(errors="replace").strip() or "unknown"
-                message = f"another ltnb command (process {owner}) works in {folder}"
+                message = f"another ltnb command (process {owner.read().decode() or 'unknown'}) works in {folder}"
                 raise ValueError(f"{message}: wait for it, or use another --runs-dir") from None
         time.sleep(0.1)
-
-
-def _failed(task: Task) -> Path:
-    return Path(task.folder + ".failed")
 
 
 def _remove(path: Path) -> None:

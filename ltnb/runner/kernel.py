@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["notebook_client"]
 
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h
+_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def notebook_client(notebook: Any, private: str, environment: dict[str, str], **process: Any) -> NotebookClient:
+def notebook_client(notebook: Any, private: str, threads: int | None = None, **process: Any) -> NotebookClient:
     """A client that executes a notebook with the interpreter that runs this and with this copy of ltnb.
 
     Kernelspecs, Jupyter settings and IPython start-up files of the machine stay out.
@@ -29,7 +30,7 @@ def notebook_client(notebook: Any, private: str, environment: dict[str, str], **
     Args:
         notebook: an ``nbformat`` node; takes the outputs.
         private: a folder for what Jupyter and IPython themselves write.
-        environment: variables that the kernel has besides those of this process.
+        threads: the kernel's share of the cores, None = all.
         **process: options of its process, such as ``cwd``.
     """
     from jupyter_client import AsyncKernelManager
@@ -39,7 +40,10 @@ def notebook_client(notebook: Any, private: str, environment: dict[str, str], **
 
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     paths = [str(Path(__file__).parents[2]), *map(os.path.abspath, paths)]
-    variables = {"PYTHONPATH": os.pathsep.join(paths), "IPYTHONDIR": os.path.join(private, "ipython"), **environment}
+    variables = {name: os.environ.get(name, str(threads)) for name in _THREADS if threads}
+    variables |= {"PYTHONPATH": os.pathsep.join(paths), "IPYTHONDIR": os.path.join(private, "ipython")}
+    if data := os.environ.get("LTNB_DATA"):
+        variables["LTNB_DATA"] = os.path.abspath(os.path.expanduser(data))
     command = [sys.executable, "-m", "ltnb.runner.kernel", "-f", "{connection_file}", "--log-level=ERROR"]
 
     class Kernel(AsyncKernelManager):
@@ -49,13 +53,9 @@ def notebook_client(notebook: Any, private: str, environment: dict[str, str], **
         async def start_kernel(self, **options: Any) -> None:
             await super().start_kernel(**{**options, **process})
 
-    options = {
-        "shutdown_kernel": "immediate",
-        "raise_on_iopub_timeout": True,
-        "record_timing": False,
-        "coalesce_streams": True,
-    }
-    return NotebookClient(notebook, timeout=None, kernel_manager_class=Kernel, kernel_name="python3", **options)
+    options: dict[str, Any] = {"kernel_manager_class": Kernel, "kernel_name": "python3", "shutdown_kernel": "immediate"}
+    options |= {"raise_on_iopub_timeout": True, "record_timing": False, "coalesce_streams": True}
+    return NotebookClient(notebook, timeout=None, **options)
 
 
 def main() -> None:

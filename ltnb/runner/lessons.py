@@ -52,7 +52,7 @@ def execute_in_place(path: Path) -> list[str]:
 
     notebook = nbformat.read(path, as_version=4)
     with TemporaryDirectory(ignore_cleanup_errors=True) as private:
-        notebook_client(notebook, private, {}, cwd=str(path.parent)).execute()
+        notebook_client(notebook, private, cwd=str(path.parent)).execute()
     normalise(notebook)
     with replacing(path) as temporary:
         nbformat.write(notebook, temporary)
@@ -74,21 +74,20 @@ def main(names: list[str]) -> int:
     except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
-    status = 0
+    failed = False
+    if not paths:
+        print("no lessons in notebooks/")
     for path in paths:
         begun = time.monotonic()
         try:
             complaints = execute_in_place(path)
             print(f"{path.stem}: {clock(time.monotonic() - begun)}, {path.stat().st_size // 1000} kB", flush=True)
         except (CellExecutionError, RuntimeError) as error:
-            plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-            complaints = [f"FAILED, left as it was\n{plain}"]
+            complaints = ["FAILED, left as it was\n" + re.sub(r"\x1b\[[0-9;]*m", "", str(error))]
         for complaint in complaints:
             print(f"{path.stem}: {complaint}", file=sys.stderr)
-            status = 1
-    if not paths:
-        print("no lessons in notebooks/")
-    return status
+        failed |= bool(complaints)
+    return int(failed)
 
 
 if __name__ == "__main__":

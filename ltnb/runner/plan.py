@@ -7,7 +7,7 @@ import importlib.metadata
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -46,10 +46,6 @@ class Task:
     def label(self) -> str:
         """``lesson seed k``, for messages."""
         return f"{self.lesson} seed {self.seed}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types only, to send to another process."""
-        return {**asdict(self), "parameters": dict(self.parameters)}
 
 
 def plan(profile: Profile, runs_dir: Path, only: Iterable[str] = (), seeds: Iterable[int] = ()) -> list[Task]:

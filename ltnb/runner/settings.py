@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -24,13 +25,7 @@ __all__ += ["load_profile", "parse_text", "read_parameters", "unknown"]
 
 @dataclass(frozen=True)
 class Profile:
-    """What to run.
-
-    Attributes:
-        name: the folder under ``runs/``.
-        seeds: one run a lesson and seed.
-        lessons: lesson name to the parameters that differ from the notebook's own.
-    """
+    """Its name (the folder under ``runs/``), its seeds, and lesson name to the parameters that differ there."""
 
     name: str
     seeds: tuple[int, ...]
@@ -58,21 +53,8 @@ def lesson_paths() -> dict[str, Path]:
 
 
 def find_lesson(name: str) -> Path:
-    """The absolute path of a lesson, given its name (``02_ballad``) or the path of any notebook (``my/own.ipynb``).
-
-    Raises:
-        ValueError: no such lesson; the message lists those that exist.
-        FileNotFoundError: a path was given and no file is there.
-    """
-    if name.endswith(".ipynb"):
-        path = Path(name).resolve()
-        if not path.is_file():
-            raise FileNotFoundError(f"no such notebook: {name}")
-        return path
-    lessons = lesson_paths()
-    if name not in lessons:
-        raise unknown("unknown lesson", name, lessons, "lessons")
-    return lessons[name]
+    """The absolute path of a lesson, given its name (``02_ballad``) or the path of any notebook (``my/own.ipynb``)."""
+    return _named("lesson", name, (".ipynb",), lesson_paths).resolve()
 
 
 def read_parameters(path: Path) -> dict[str, Any]:
@@ -87,9 +69,9 @@ def read_parameters(path: Path) -> dict[str, Any]:
     """
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    except (ValueError, KeyError, TypeError) as error:
+        tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path.name} is not a notebook ({type(error).__name__}: {error})") from None
-    tagged = [cell for cell in cells if "parameters" in cell.get("metadata", {}).get("tags", [])]
     if len(tagged) != 1 or tagged[0].get("cell_type") != "code":
         raise ValueError(f"{path.name} needs exactly one code cell tagged 'parameters', it has {len(tagged)}")
     try:
@@ -98,10 +80,14 @@ def read_parameters(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path.name}: the parameters cell is not Python: {error}") from None
     parameters = {}
     for line in statements:
-        single = isinstance(line, ast.Assign) and len(line.targets) == 1
-        target = line.targets[0] if single else getattr(line, "target", None)
-        value = getattr(line, "value", None)
-        if not isinstance(line, ast.Assign | ast.AnnAssign) or not isinstance(target, ast.Name) or value is None:
+        targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
+        target, value = targets[0], getattr(line, "value", None)
+        if (
+            not isinstance(line, ast.Assign | ast.AnnAssign)
+            or not isinstance(target, ast.Name)
+            or targets[1:]
+            or not value
+        ):
             raise ValueError(f"{path.name}: line {line.lineno} of the parameters cell is not 'name = literal'")
         try:
             parameters[target.id] = ast.literal_eval(value)
@@ -114,19 +100,11 @@ def read_parameters(path: Path) -> dict[str, Any]:
 def check_overrides(lesson: str, defaults: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
     """Overrides whose names the lesson knows and whose values have the type of the default.
 
-    An int is taken where a float stands, a bool never counts as a number, and a default of None takes any value. The
-    elements of a list are held to the type of the default's elements.
-
-    Args:
-        lesson: the lesson's name, for the messages.
-        defaults: what :func:`read_parameters` gave.
-        overrides: name to new value.
-
-    Returns:
-        The overrides, ints turned into floats where the default is one.
+    An int is taken where a float stands (and becomes one), a bool never counts as a number, and a default of None takes
+    any value. The elements of a list are held to the type of the default's elements.
 
     Raises:
-        ValueError: naming the parameter, what was expected and the value that was given.
+        ValueError: naming the lesson and the parameter, what was expected and the value that was given.
     """
     checked = {}
     for name, value in overrides.items():
@@ -137,23 +115,17 @@ def check_overrides(lesson: str, defaults: Mapping[str, Any], overrides: Mapping
 
 
 def parse_text(lesson: str, defaults: Mapping[str, Any], name: str, text: str) -> Any:
-    """The value of a parameter typed on a command line, read as the type of its default asks.
+    """The value of a parameter typed on a command line, read as the type of its default asks, and checked.
 
     Where the default is a string the text needs no quotes; elsewhere it is a Python literal (``1e-4``, ``[1, 2]``,
     ``true``).
-
-    Raises:
-        ValueError: the lesson has no such parameter, or the text is not a literal of its type.
     """
-    default = defaults.get(name)
     value: Any = text
-    if isinstance(default, bool) and text.lower() in ("true", "false"):
-        value = text.lower() == "true"
-    elif not isinstance(default, str):
-        try:
+    if isinstance(defaults.get(name), bool):
+        value = {"true": True, "false": False}.get(text.lower(), text)
+    elif not isinstance(defaults.get(name), str):
+        with suppress(ValueError, SyntaxError):  # the check says what was expected
             value = ast.literal_eval(text)
-        except (ValueError, SyntaxError):
-            pass  # the check says what was expected
     return check_overrides(lesson, defaults, {name: value})[name]
 
 
@@ -163,27 +135,19 @@ def builtin_profiles() -> dict[str, Path]:
 
 
 def load_profile(name: str) -> Profile:
-    """Read a profile.
-
-    Args:
-        name: ``quick``, ``standard``, or the path of a YAML file of your own.
+    """Read a profile: ``quick``, ``standard``, or a YAML file of your own, given its path.
 
     Raises:
         ValueError: an unknown name or key, a file that is not a profile, seeds that are not distinct whole numbers.
         FileNotFoundError: a path was given and no file is there.
     """
-    builtin = builtin_profiles()
-    if not name.endswith((".yaml", ".yml")) and name not in builtin:
-        raise unknown("unknown profile", name, builtin, "a .yaml file of your own, or one of")
-    path = builtin.get(name, Path(name))
-    if not path.is_file():
-        raise FileNotFoundError(f"no such profile file: {name}")
+    path = _named("profile", name, (".yaml", ".yml"), builtin_profiles)
     content = _read_yaml(path)
     if not isinstance(content, dict) or not isinstance(content.get("lessons"), dict):
         raise ValueError(f"{path.name} is not a profile: it needs 'lessons', a mapping of lesson to parameters")
     for key in content:
         if key not in ("seeds", "lessons"):
-            raise unknown(f"{path.name}: unknown key", key, ("seeds", "lessons"), "it may have")
+            raise unknown(f"{path.name}: unknown key", key, ("seeds", "lessons"))
     for lesson, parameters in content["lessons"].items():
         if not isinstance(parameters, dict | None):
             raise ValueError(f"{path.name}: the parameters of {lesson!r} must be a mapping, got {parameters!r}")
@@ -193,11 +157,22 @@ def load_profile(name: str) -> Profile:
 
 def check_seeds(seeds: Any) -> tuple[int, ...]:
     """Seeds as a tuple; raises ValueError unless they are distinct whole numbers from 0 on, at least one."""
-    fits = isinstance(seeds, list | tuple) and bool(seeds)
-    fits = fits and all(isinstance(seed, int) and not isinstance(seed, bool) and seed >= 0 for seed in seeds)
-    if not fits or len(set(seeds)) != len(seeds):
+    fits = isinstance(seeds, list | tuple) and all(type(seed) is int and seed >= 0 for seed in seeds)
+    if not fits or not seeds or len(set(seeds)) != len(seeds):
         raise ValueError(f"seeds must be distinct whole numbers from 0 on, got {seeds!r}")
     return tuple(seeds)
+
+
+def _named(kind: str, name: str, suffixes: tuple[str, ...], known: Callable[[], Mapping[str, Path]]) -> Path:
+    """The file of a name that is known, or of a path with one of the suffixes."""
+    if name.endswith(suffixes):
+        if not Path(name).is_file():
+            raise FileNotFoundError(f"no such {'notebook' if kind == 'lesson' else 'profile file'}: {name}")
+        return Path(name)
+    paths = known()
+    if name not in paths:
+        raise unknown(f"unknown {kind}", name, paths, f"a {suffixes[0]} file of your own, or")
+    return paths[name]
 
 
 def _fitting(what: str, value: Any, default: Any) -> Any:
@@ -221,16 +196,12 @@ def _hint(value: Any, default: Any) -> str:
     """YAML's traps: ``1e-4`` is a string there, and ``no`` is a bool."""
     if isinstance(default, str) and isinstance(value, bool):
         return " (in YAML put quotes around yes, no, on and off)"
-    if not isinstance(default, int | float) or not isinstance(value, str):
-        return ""
-    try:
-        number = float(value)
-    except ValueError:
-        return ""
-    digits, _, exponent = value.lower().partition("e")
-    if exponent and "." not in digits:
-        return f" (in YAML write {digits}.0e{exponent})"
-    return f" (write {number:g} without quotes)"
+    with suppress(ValueError):
+        if isinstance(default, int | float) and isinstance(value, str):
+            number = f"{float(value):g} without quotes"
+            digits, _, exponent = value.lower().partition("e")
+            return f" (in YAML write {digits}.0e{exponent})" if exponent and "." not in digits else f" (write {number})"
+    return ""
 
 
 def _read_yaml(path: Path) -> Any:

@@ -21,7 +21,7 @@ _WIDTH = 12
 
 
 def results_table(run_dirs: Iterable[Path]) -> str:
-    """What finished runs found, in percent: mean over seeds, with the sample standard deviation where there are several.
+    """What finished runs found, in percent: mean over seeds, with the sample standard deviation of several.
 
     A run counts with the rows of the section ``headline`` of its ``record.json``; runs of a lesson that differ in more
     than the seed have tables of their own. Raises ValueError where a record that is there cannot be read.
