@@ -803,6 +803,22 @@ def test_any_terminal_can_show_the_display(project, monkeypatch, encoding, term)
     assert len(lines) == (3 if term == "xterm" else 5)
 
 
+def test_a_closed_pipe_ends_the_runs(project):
+    """As in ``ltnb reproduce 2>&1 | head``: what still runs is ended, and the pipe's error is the caller's."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            if "1 Work" in text:
+                raise BrokenPipeError
+            return super().write(text)
+
+    write_notebook(project / "notebooks" / "02_slow.ipynb", "## 1 Work", WRITE, SLOW.format(flag=project / "gone"))
+    tasks = [plan_one(name, {}, project / "runs") for name in ("02_slow", "01_good")]
+    with pytest.raises(BrokenPipeError), Display(Gone(), total=2) as display:
+        run_all(tasks, jobs=1, progress=display)
+    assert not any(folders.is_finished(task) for task in tasks)
+
+
 def test_find_lesson_takes_a_path(project):
     assert find_lesson("notebooks/01_good.ipynb") == project / "notebooks" / "01_good.ipynb" == find_lesson("01_good")
 

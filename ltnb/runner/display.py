@@ -18,13 +18,9 @@ _PLAIN = {"±": "+-", "–": "-", "—": "-", "→": "->", "…": "...", "█": 
 class Display(Progress):
     """Progress of several tasks at once, for a ``with`` block.
 
-    On a terminal every running task has a bar, and finished tasks scroll up above them. Anywhere else, and on a
-    terminal that cannot move its cursor, a line is printed when a task begins, comes to a new section, or ends.
-
-    Args:
-        stream: where to write, e.g. ``sys.stderr``.
-        total: number of tasks.
-        in_place: whether the stream is a terminal; asked of the stream when None.
+    On a terminal (``in_place``; asked of the stream when None) every running task has a bar, and finished tasks scroll
+    up above them. Anywhere else, and on a terminal that cannot move its cursor, a line is printed when a task begins,
+    comes to a new section, or ends.
     """
 
     def __init__(self, stream: TextIO, total: int, in_place: bool | None = None) -> None:
@@ -41,9 +37,10 @@ class Display(Progress):
             for field in ("description", "fields[stage]")
         )
         columns = label, BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(), stage
-        options: dict[str, Any] = {"transient": True, "redirect_stdout": False, "refresh_per_second": 4}
-        self.bars = Progress(*columns, console=self.console, disable=not self.live, **options)
-        self.total, self.finished = total, 0
+        self.bars = Progress(
+            *columns, console=self.console, disable=not self.live, transient=True, redirect_stdout=False
+        )
+        self.stream, self.total, self.finished = stream, total, 0
         self.running: dict[str, tuple[Any, float, str]] = {}  # by folder: its bar, when it began, its stage
 
     def __enter__(self) -> Display:
@@ -75,15 +72,17 @@ class Display(Progress):
         if result.task.folder in self.running:
             self.bars.remove_task(self.running.pop(result.task.folder)[0])
         self.finished += 1
-        says = {
-            "kept": "kept (finished before, nothing has changed)",
-            "done": f"done in {clock(result.seconds)}",
-            "failed": f"FAILED after {clock(result.seconds)}",
-        }
-        self._print(f"[{self.finished}/{self.total}] {result.task.label}: {says[result.status]}")
+        took = clock(result.seconds)
+        kept = "kept (finished before, nothing has changed)"
+        says = {"kept": kept, "done": f"done in {took}", "failed": f"FAILED after {took}"}[result.status]
+        self._print(f"[{self.finished}/{self.total}] {result.task.label}: {says}")
 
     def _print(self, line: str) -> None:
-        self.console.print(line, soft_wrap=True, markup=False, emoji=False)
+        if self.live:
+            self.console.print(line, soft_wrap=True, markup=False, emoji=False)
+        else:
+            self.stream.write(line + "\n")
+            self.stream.flush()
 
 
 def clock(seconds: float) -> str:

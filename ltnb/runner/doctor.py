@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from ltnb import __version__
 from ltnb.runner.execution import available_cores
+from ltnb.runner.settings import lesson_paths
 
 __all__ = ["Finding", "absent_tools", "examine", "print_findings"]
 
@@ -29,6 +30,9 @@ _DATA_SETS = {
     "places_lt": ("Places_LT", "places_lt", "Places365", "places365"),
     "inat2018": ("iNaturalist18", "inat2018", "train_val2018"),
 }
+
+
+Lines = Iterator[tuple[str, str, str]]
 
 
 class Finding(NamedTuple):
@@ -49,8 +53,7 @@ def examine() -> list[Finding]:
     findings: list[Finding] = []
     for part in (_basics, _notebook_tools, _open_clip, _weights, _lessons, _kernel, _cluster, _data):
         try:
-            for line in part():
-                findings.append(Finding(*line))
+            findings.extend(Finding(*line) for line in part())
         except Exception as error:  # a broken install is what this command is for
             says = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
             findings.append(Finding("MISSING", part.__name__.strip("_").replace("_", " "), says))
@@ -67,7 +70,7 @@ def print_findings(findings: list[Finding]) -> int:
     return 1 if broken else 0
 
 
-def _basics() -> Iterator[tuple[str, str, str]]:
+def _basics() -> Lines:
     yield "ok", "ltnb", __version__
     yield "ok", "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     import numpy
@@ -87,7 +90,7 @@ def _basics() -> Iterator[tuple[str, str, str]]:
     yield "ok", "precision", f"device 'auto' is {device.type}, precision 'auto' is {precision}"
 
 
-def _notebook_tools() -> Iterator[tuple[str, str, str]]:
+def _notebook_tools() -> Lines:
     if absent := absent_tools():
         yield "MISSING", "notebooks extra", f"{', '.join(absent)}: pip install 'ltnb[notebooks]'"
         return
@@ -95,7 +98,7 @@ def _notebook_tools() -> Iterator[tuple[str, str, str]]:
     yield "ok", "notebooks extra", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in shown)
 
 
-def _open_clip() -> Iterator[tuple[str, str, str]]:
+def _open_clip() -> Lines:
     from ltnb._torchvision import prepare_torchvision
 
     prepare_torchvision()
@@ -104,39 +107,31 @@ def _open_clip() -> Iterator[tuple[str, str, str]]:
     yield "ok", "open_clip", f"imports, {len(open_clip.list_models())} architectures"
 
 
-def _weights() -> Iterator[tuple[str, str, str]]:
+def _weights() -> Lines:
     from ltnb.clip.mini import shipped_weights
 
     for name, path in shipped_weights().items():
-        if path.is_file():
-            yield "ok", f"weights {name}", f"{path.stat().st_size / 1e6:.1f} MB, shipped"
-        else:
-            says = f"{path.name} is not in the package: fetch it with git, or make weights"
-            yield "MISSING", f"weights {name}", says
+        size = f"{path.stat().st_size / 1e6:.1f} MB, shipped" if path.is_file() else ""
+        absent = f"{path.name} is not in the package: fetch it with git, or make weights"
+        yield "ok" if size else "MISSING", f"weights {name}", size or absent
 
 
-def _lessons() -> Iterator[tuple[str, str, str]]:
-    from ltnb.runner.settings import lesson_paths
-
+def _lessons() -> Lines:
     lessons = ", ".join(lesson_paths())
     yield "ok" if lessons else "MISSING", "lessons", lessons or "notebooks/ is empty"
 
 
-def _kernel() -> Iterator[tuple[str, str, str]]:
-    if importlib.util.find_spec("ipykernel") is None:
-        yield "MISSING", "kernel", "ipykernel: pip install 'ltnb[notebooks]'"
-    elif Path(sys.prefix, "share", "jupyter", "kernels", "python3", "kernel.json").is_file():
+def _kernel() -> Lines:
+    if Path(sys.prefix, "share", "jupyter", "kernels", "python3", "kernel.json").is_file():
         yield "ok", "kernel", f"python3 is this interpreter ({os.path.relpath(sys.executable)})"
     else:
-        says = "JupyterLab has no kernel of this environment: python -m ipykernel install --sys-prefix"
-        yield "--", "kernel", says
+        yield "--", "kernel", "JupyterLab has none of this environment: python -m ipykernel install --sys-prefix"
 
 
-def _cluster() -> Iterator[tuple[str, str, str]]:
-    if importlib.util.find_spec("distributed") is None:
-        yield "--", "cluster extra", "only for --scheduler: pip install 'ltnb[cluster]'"
-    else:
-        yield "ok", "cluster extra", f"distributed {importlib.metadata.version('distributed')}"
+def _cluster() -> Lines:
+    there = importlib.util.find_spec("distributed") is not None
+    version = f"distributed {importlib.metadata.version('distributed')}" if there else ""
+    yield "ok" if there else "--", "cluster extra", version or "only for --scheduler: pip install 'ltnb[cluster]'"
 
 
 def _data() -> Iterator[Finding]:

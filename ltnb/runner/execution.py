@@ -10,6 +10,7 @@ import textwrap
 import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -58,14 +59,9 @@ def available_cores() -> int:
 def run_all(tasks: Iterable[Task], jobs: int, progress: Progress, lock_fd: int | None = None) -> list[Result]:
     """Run tasks, up to ``jobs`` at a time, and give one result a task, in their order.
 
-    Those that a valid finished run already answers are kept, and a failing task does not stop the others. When this is
-    interrupted, everything that still runs is ended first.
-
-    Args:
-        tasks: what :func:`ltnb.runner.plan.plan` gave; no two with the same folder.
-        jobs: kernels side by side; the cores are shared out among them (``OMP_NUM_THREADS``).
-        progress: told what happens.
-        lock_fd: what :func:`ltnb.runner.folders.lock` gave; the kernels inherit it.
+    Those that a valid finished run already answers are kept, and a failing task does not stop the others. The cores are
+    shared out among the jobs (``OMP_NUM_THREADS``), and the kernels inherit ``lock_fd``, which
+    :func:`ltnb.runner.folders.lock` gave. When this is interrupted, everything that still runs is ended first.
     """
     tasks = list(tasks)
     threads = max(1, available_cores() // jobs)
@@ -90,7 +86,7 @@ def run_all(tasks: Iterable[Task], jobs: int, progress: Progress, lock_fd: int |
 
     loop = asyncio.new_event_loop()
     work = loop.create_task(run_each())
-    with ThreadPoolExecutor(1) as thread:  # in the main thread, Jupyter would take Ctrl-C for itself
+    with closing(loop), ThreadPoolExecutor(1) as thread:  # in the main thread, Jupyter would take Ctrl-C for itself
         try:
             return thread.submit(loop.run_until_complete, work).result()
         except KeyboardInterrupt:

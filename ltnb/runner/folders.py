@@ -112,16 +112,16 @@ def lock(folder: Path, patience: float = 10.0) -> Iterator[int | None]:
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        file = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+        owner = open(folder / ".lock", "a+b", buffering=0)
     except OSError as error:
         code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno or 0
         raise ValueError(f"cannot keep runs in {folder}: {os.strerror(code)}") from None
-    with contextlib.closing(os.fdopen(file, "r+b", buffering=0)) as owner:
+    with owner:
         held = _flock(owner, folder, time.monotonic() + patience)
         with contextlib.suppress(OSError):  # a full disk: the lock holds without our number in it
             owner.truncate(0)
             owner.write(str(os.getpid()).encode())
-        yield file if held else None
+        yield owner.fileno() if held else None
 
 
 def _flock(owner: FileIO, folder: Path, end: float) -> bool:
@@ -140,6 +140,7 @@ def _flock(owner: FileIO, folder: Path, end: float) -> bool:
                 print(f"warning: {says}", file=sys.stderr)
                 return False
             if time.monotonic() >= end:
+                owner.seek(0)
                 message = f"another ltnb command (process {owner.read().decode() or 'unknown'}) works in {folder}"
                 raise ValueError(f"{message}: wait for it, or use another --runs-dir") from None
         time.sleep(0.1)

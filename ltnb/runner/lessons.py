@@ -25,10 +25,8 @@ __all__ = ["execute_in_place", "normalise"]
 
 def normalise(notebook: Any) -> Any:
     """Keep only metadata that readers and tools need; changes the ``nbformat`` 4 notebook node and returns it."""
-    notebook.metadata = {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     for cell in notebook.cells:
         cell.metadata = {key: cell.metadata[key] for key in ("tags", "jupyter") if cell.metadata.get(key)}
         if cell.cell_type == "code":

@@ -19,9 +19,6 @@ from typing import Any
 
 from ltnb._project import project_root
 
-__all__ = ["Profile", "builtin_profiles", "check_overrides", "check_seeds", "find_lesson", "lesson_paths"]
-__all__ += ["load_profile", "parse_text", "read_parameters", "unknown"]
-
 
 @dataclass(frozen=True)
 class Profile:
@@ -60,12 +57,9 @@ def find_lesson(name: str) -> Path:
 def read_parameters(path: Path) -> dict[str, Any]:
     """The default parameters of a lesson, in the order in which they stand.
 
-    Args:
-        path: a notebook with exactly one code cell tagged ``parameters`` that holds assignments of literals only.
-
     Raises:
-        ValueError: the file is not a notebook, the cell is missing or there are several, or it holds more than
-            literals.
+        ValueError: the file is not a notebook with exactly one code cell tagged ``parameters`` that holds assignments
+            of literals only.
     """
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -80,20 +74,17 @@ def read_parameters(path: Path) -> dict[str, Any]:
         raise ValueError(f"{path.name}: the parameters cell is not Python: {error}") from None
     parameters = {}
     for line in statements:
-        targets = line.targets if isinstance(line, ast.Assign) else [getattr(line, "target", None)]
-        target, value = targets[0], getattr(line, "value", None)
-        if (
-            not isinstance(line, ast.Assign | ast.AnnAssign)
-            or not isinstance(target, ast.Name)
-            or targets[1:]
-            or not value
-        ):
-            raise ValueError(f"{path.name}: line {line.lineno} of the parameters cell is not 'name = literal'")
+        match line:
+            case ast.Assign(targets=[ast.Name(id=name)], value=value):
+                pass
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
+                pass
+            case _:
+                raise ValueError(f"{path.name}: line {line.lineno} of the parameters cell is not 'name = literal'")
         try:
-            parameters[target.id] = ast.literal_eval(value)
+            parameters[name] = ast.literal_eval(value)
         except ValueError:
-            shown = ast.unparse(value)
-            raise ValueError(f"{path.name}: parameter {target.id!r} is not a literal: {shown}") from None
+            raise ValueError(f"{path.name}: parameter {name!r} is not a literal: {ast.unparse(value)}") from None
     return parameters
 
 
@@ -148,10 +139,10 @@ def load_profile(name: str) -> Profile:
     for key in content:
         if key not in ("seeds", "lessons"):
             raise unknown(f"{path.name}: unknown key", key, ("seeds", "lessons"))
-    for lesson, parameters in content["lessons"].items():
-        if not isinstance(parameters, dict | None):
-            raise ValueError(f"{path.name}: the parameters of {lesson!r} must be a mapping, got {parameters!r}")
     lessons = {str(lesson): parameters or {} for lesson, parameters in content["lessons"].items()}
+    for lesson, parameters in lessons.items():
+        if not isinstance(parameters, dict):
+            raise ValueError(f"{path.name}: the parameters of {lesson!r} must be a mapping, got {parameters!r}")
     return Profile(path.stem, check_seeds(content.get("seeds", [0])), lessons)
 
 
