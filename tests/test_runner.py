@@ -949,13 +949,13 @@ def test_a_truncated_record_is_named(project, capsys):
 def test_a_table_and_the_doctor_print_anywhere(project, monkeypatch):
     finished_lesson(project, "02_ballad", 0, {"zero-shot": (50.0, 51.0, None, 10.0)})
     finished_lesson(project, "02_ballad", 1, {"zero-shot": (50.0, 51.0, None, 10.0)})
-    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding("ok", "папка", "/home/é – █")])
+    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding("ok", "папка", "D:/é – █")])
     for encoding, row, found in (
-        ("ascii", "50.0 +- 0.0  51.0 +- 0.0           - 10.0 +- 0.0", "?????  /home/? - #"),
-        ("latin-1", "50.0 ± 0.0  51.0 ± 0.0           -  10.0 ± 0.0", "?????  /home/é - #"),
-        ("cp1252", "50.0 ± 0.0  51.0 ± 0.0           –  10.0 ± 0.0", "?????  /home/é – #"),
-        ("cp437", "50.0 ± 0.0  51.0 ± 0.0           -  10.0 ± 0.0", "?????  /home/é - █"),
-        ("utf-8", "50.0 ± 0.0  51.0 ± 0.0           –  10.0 ± 0.0", "папка  /home/é – █"),
+        ("ascii", "50.0 +- 0.0  51.0 +- 0.0           - 10.0 +- 0.0", "?????  D:/? - #"),
+        ("latin-1", "50.0 ± 0.0  51.0 ± 0.0           -  10.0 ± 0.0", "?????  D:/é - #"),
+        ("cp1252", "50.0 ± 0.0  51.0 ± 0.0           –  10.0 ± 0.0", "?????  D:/é – #"),
+        ("cp437", "50.0 ± 0.0  51.0 ± 0.0           -  10.0 ± 0.0", "?????  D:/é - █"),
+        ("utf-8", "50.0 ± 0.0  51.0 ± 0.0           –  10.0 ± 0.0", "папка  D:/é – █"),
     ):
         raw = io.BytesIO()
         monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding, newline=""))

@@ -68,7 +68,7 @@ def finish(task: Task, seconds: float) -> Path:
 
     Raises:
         ValueError: the lesson left a ``record.json`` that is not a record.
-        OSError: the disk is full or cannot be written; what stood in the folder before is still there.
+        OSError: ``done.json`` cannot be written, as on a full disk: what stood in the folder is then still there.
     """
     partial, folder = partial_folder(task), Path(task.folder)
     if (partial / "record.json").exists():

@@ -36,7 +36,6 @@ def notebook_client(notebook: Any, private: str, threads: int | None = None, **p
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
     from nbclient import NotebookClient
-    from traitlets import Unicode
 
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     paths = [str(Path(__file__).parents[2]), *map(os.path.abspath, paths)]
@@ -47,10 +46,10 @@ def notebook_client(notebook: Any, private: str, threads: int | None = None, **p
     command = [sys.executable, "-m", "ltnb.runner.kernel", "-f", "{connection_file}", "--log-level=ERROR"]
 
     class Kernel(AsyncKernelManager):
-        connection_file = Unicode(os.path.join(private, "connection.json"))
         kernel_spec = KernelSpec(argv=command, display_name="Python 3", language="python", env=variables)
 
         async def start_kernel(self, **options: Any) -> None:
+            self.connection_file = os.path.join(private, "connection.json")
             await super().start_kernel(**{**options, **process})
 
     options: dict[str, Any] = {"kernel_manager_class": Kernel, "kernel_name": "python3", "shutdown_kernel": "immediate"}

@@ -19,6 +19,9 @@ from typing import Any
 
 from ltnb._project import project_root
 
+__all__ = ["Profile", "builtin_profiles", "check_overrides", "check_seeds", "find_lesson", "lesson_paths"]
+__all__ += ["load_profile", "parse_text", "read_parameters", "unknown"]
+
 
 @dataclass(frozen=True)
 class Profile:
