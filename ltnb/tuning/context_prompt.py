@@ -117,7 +117,8 @@ class ContextPrompt(nn.Module):
             return torch.cat([embedded[:, :first], words, embedded[:, behind:]], dim=1)
 
         with _token_embedding(backbone).register_forward_hook(insert), arithmetic(backbone.precision, backbone.device):
-            parts = [towers.encode_text(model, chunk) for chunk in tokens.split(_CHUNK)]
+            full = backbone.full_towers
+            parts = [towers.encode_text(model, chunk, full=full, group=_CHUNK) for chunk in tokens.split(_CHUNK)]
         features = torch.cat(parts)
         features = features.to(self.context.device, torch.promote_types(features.dtype, torch.float32))
         return functional.normalize(features, dim=-1) if normalize else features
