@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -166,6 +166,11 @@ class Backbone(nn.Module):
         finally:
             self.full_towers = before
 
+    def arithmetic(self) -> AbstractContextManager[None]:
+        """What the towers are run under, see `ltnb.clip.precision`; for code that runs parts of `model` itself."""
+        recomputes = any(getattr(module, "grad_checkpointing", False) for module in self.model.modules())
+        return arithmetic(self.precision, self.device, recomputes=recomputes)
+
     def encode_images(self, batch: Tensor, *, normalize: bool = True) -> Tensor:
         """Embeds preprocessed images.
 
@@ -218,7 +223,7 @@ class Backbone(nn.Module):
         for layer in layers:
             check_choice(layer, "layers", towers.LAYERS)
         batch = self._checked(batch)
-        with arithmetic(self.precision, self.device):
+        with self.arithmetic():
             visual = self.model.visual
             if not self.full_towers and "tokens" not in layers and towers.reads_class_token(visual):
                 found = towers.class_token(visual, batch)
@@ -266,7 +271,7 @@ class Backbone(nn.Module):
                 stacklevel=2,
             )
         tokens = self.tokenizer(texts).to(self.device)
-        with arithmetic(self.precision, self.device):
+        with self.arithmetic():
             features = towers.encode_text(self.model, tokens, full=self.full_towers).float()
         return functional.normalize(features, dim=-1) if normalize else features
 

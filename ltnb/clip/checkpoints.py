@@ -45,7 +45,7 @@ class _Found:
     """Tensors in a file that have names of the model.
 
     Attributes:
-        place: keys of the dictionaries that hold them, joined by `` → ``; empty for the file itself.
+        place: keys of the dictionaries that hold them, joined by `` > ``; empty for the file itself.
         prefix: what stands before the model's names.
         state: tensors by the rest of their names.
         beside: names in the same dictionary without the prefix.
@@ -59,7 +59,7 @@ class _Found:
     fitting: int
 
     def __str__(self) -> str:
-        return " → ".join(filter(None, (self.place, f"{self.prefix}*")))
+        return " > ".join(filter(None, (self.place, f"{self.prefix}*")))
 
     @property
     def rank(self) -> tuple[int, bool]:
@@ -98,8 +98,8 @@ def load_file(model: nn.Module, path: Path, known: KnownArchive | None) -> None:
         with _explained(path, {}):
             content = _read(path)
     names = model.state_dict().keys()
-    found = sorted(_candidates(content, names), key=lambda candidate: candidate.rank)
     with _explained(path, content):
+        found = sorted(_candidates(content, names), key=lambda candidate: candidate.rank)
         if found and 10 * found[0].fitting >= len(names):
             _say_what_was_chosen(path, found)
             _load_state(model, found[0].state, path)
@@ -134,7 +134,7 @@ def _candidates(content: Any, names: Any, place: str = "") -> Iterator[_Found]:
         beside = [key for key in tensors if not key.startswith(prefix)]
         yield _Found(place, prefix, state, beside, count)
     for key, value in content.items():
-        yield from _candidates(value, names, f"{place} → {key}" if place else str(key))
+        yield from _candidates(value, names, f"{place} > {key}" if place else str(key))
 
 
 def _endings(key: str) -> Iterator[str]:
@@ -171,17 +171,18 @@ def _load_state(model: Any, state: dict[str, Tensor], path: Path) -> None:
             state[name] = state[name].reshape(getattr(model, name).shape)
     if getattr(model, "logit_bias", None) is not None and "logit_scale" in state:
         state.setdefault("logit_bias", torch.zeros_like(state["logit_scale"]))
-    if "text.transformer.embeddings.position_ids" not in model.state_dict():  # no longer kept since transformers 4.31
+    own = model.state_dict()
+    if "text.transformer.embeddings.position_ids" not in own:  # no longer kept since transformers 4.31
         state.pop("text.transformer.embeddings.position_ids", None)
     for name in _TEXT_TABLES:
-        own = model.state_dict().get(name)
-        if name in state and own is not None and len(state[name]) != len(own):
+        if name in own and own.keys() <= state.keys() and len(state[name]) != len(own[name]):
+            saved, read = len(state[name]), len(own[name])
             raise ValueError(
-                f"pretrained {path.name!r} reads texts of {len(state[name])} tokens, the architecture {len(own)}: a "
-                "resized table of text positions would mean other places. Use a configuration with the file's "
-                "context_length (a local-dir: folder holds one)"
+                f"pretrained {path.name!r} reads texts of {saved} tokens, the architecture {read}: a resized table of "
+                "text positions would mean other places. Use a configuration with the file's context_length (a "
+                "local-dir: folder holds one)"
             )
-    input_size.adopt_size(model.visual, {name.removeprefix("visual."): value for name, value in state.items()})
+    input_size.adopt_size(model.visual, state)
     model.load_state_dict(state)
 
 

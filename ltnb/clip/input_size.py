@@ -27,14 +27,13 @@ def adopt_size(tower: nn.Module, state: Mapping[str, Tensor]) -> None:
 
     Args:
         tower: the image tower; its weights may be changed.
-        state: weights by their name in the tower.
+        state: weights of the whole model, those of the image tower under ``visual.``.
     """
     old = side(tower)
     if old is None:
         return
-    holder = _HOLDERS[type(tower).__name__]
-    name = f"{holder}.positional_embedding".lstrip(".")
-    own, table = tower.get_parameter(name), state.get(name)
+    name = ".".join(filter(None, (_HOLDERS[type(tower).__name__], "positional_embedding")))
+    own, table = tower.get_parameter(name), state.get(f"visual.{name}")
     if table is None or table.ndim != 2 or table.shape[1] != own.shape[1]:
         return
     grid, own_grid = (round((len(rows) - 1) ** 0.5) for rows in (table, own))

@@ -275,7 +275,7 @@ def load_compact(model: nn.Module, path: str | os.PathLike[str], seed: int = 0) 
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(VOCABULARY, rows.shape[1], generator=generator)
     state[_EMBEDDING] = noise.mul_(rows.std(dim=0)).add_(rows.mean(dim=0)).index_copy_(0, ids, rows)
-    adopt_size(model.visual, {name.removeprefix("visual."): tensor for name, tensor in state.items()})  # type: ignore[arg-type]
+    adopt_size(model.visual, state)  # type: ignore[arg-type]
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

@@ -77,14 +77,20 @@ def autocast(precision: ComputeType, device: torch.device) -> AbstractContextMan
 
 
 @contextmanager
-def arithmetic(precision: ComputeType, device: torch.device) -> Iterator[None]:
+def arithmetic(precision: ComputeType, device: torch.device, *, recomputes: bool = False) -> Iterator[None]:
     """What a tower is run under: `autocast`, and where it trains on a CPU the plain attention kernel.
 
     The fused kernel's backward pass made a training step of the small ViT twice as slow (219 against 401 pairs a second
     on two cores); without gradients the choice stays torch's.
+
+    Args:
+        precision: of matrix products.
+        device: of the tower.
+        recomputes: whether gradient checkpointing will run blocks again in the backward pass, out of reach of this
+            context: the choice then stays torch's as well, as both runs must take the same kernel.
     """
     with autocast(precision, device):
-        if device.type == "cpu" and torch.is_grad_enabled():
+        if device.type == "cpu" and torch.is_grad_enabled() and not recomputes:
             with sdpa_kernel(SDPBackend.MATH):
                 yield
         else:

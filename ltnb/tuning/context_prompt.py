@@ -13,7 +13,6 @@ from torch.nn import functional
 from ltnb._checks import check_integer, check_texts, describe, fail
 from ltnb.clip import towers
 from ltnb.clip.backbone import Backbone
-from ltnb.clip.precision import arithmetic
 
 _PLACEHOLDER = "X"  # a word of one token, whose embedding the context replaces
 _STD = 0.02
@@ -116,7 +115,7 @@ class ContextPrompt(nn.Module):
             words = context.to(embedded.dtype).expand(len(embedded), -1, -1)
             return torch.cat([embedded[:, :first], words, embedded[:, behind:]], dim=1)
 
-        with _token_embedding(backbone).register_forward_hook(insert), arithmetic(backbone.precision, backbone.device):
+        with _token_embedding(backbone).register_forward_hook(insert), backbone.arithmetic():
             full = backbone.full_towers
             parts = [towers.encode_text(model, chunk, full=full, group=_CHUNK) for chunk in tokens.split(_CHUNK)]
         features = torch.cat(parts)
