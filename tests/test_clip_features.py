@@ -166,9 +166,11 @@ def change_text_weight(backbone):
         (lambda b: setattr(b, "_preprocess", type(b.preprocessor)((32, 32), (0.5,) * 3, (0.5,) * 3)) or {}, True),
         (change_image_weight, True),
         (change_text_weight, False),
+        (lambda b: b.set_image_size(64) or {}, True),
         (lambda b: {"batch_size": 3}, False),
+        (lambda b: setattr(b, "full_towers", True) or {}, False),
     ],
-    ids=["layer", "normalize", "fingerprint", "count", "precision", "gelu", "preprocess", "image", "text", "batch"],
+    ids="layer normalize fingerprint count precision gelu preprocess image text size batch full".split(),
 )
 def test_the_key_holds_what_the_features_depend_on_and_nothing_else(backbone, tmp_path, change, anew):
     clip.extract_features(backbone, Pictures(), cache_dir=tmp_path)
