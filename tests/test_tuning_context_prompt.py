@@ -121,7 +121,7 @@ def test_words_as_context_give_encode_texts_for_untrimmed_towers(options, tokeni
 
 def test_padding_is_dropped(vit):
     prompt, widths = ContextPrompt(vit, NAMES, n_ctx=5), []
-    with vit.model.transformer.register_forward_pre_hook(lambda _, x: widths.append(x[0].shape[1])):
+    with vit.model.transformer.resblocks[0].register_forward_pre_hook(lambda _, x: widths.append(x[0].shape[1])):
         prompt()
     assert widths == [1 + 5 + 3 + 1 + 1]
 
@@ -216,7 +216,8 @@ def test_the_backbone_is_left_as_it_was(name, error):
     def fail(*_):
         raise error
 
-    with towers.text_module(backbone.model).transformer.register_forward_pre_hook(fail), pytest.raises(error):
+    block = towers.text_module(backbone.model).transformer.resblocks[0]
+    with block.register_forward_pre_hook(fail), pytest.raises(error):
         prompt()
     assert list(token_embedding(backbone)._forward_hooks) == [mine.id]
     assert torch.equal(backbone.encode_texts(sentences), before)
