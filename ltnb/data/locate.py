@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import unicodedata
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -36,6 +37,24 @@ def first_existing(candidates: Iterable[Path]) -> Path | None:
     return next((path for path in candidates if path.exists()), None)
 
 
+def same_name(name: str) -> str:
+    """A name in composed form (NFC): macOS writes an accent apart (NFD), so that equal names differ in their bytes."""
+    return unicodedata.normalize("NFC", name)
+
+
+def find_file(root: Path, path: str) -> Path:
+    """``root / path``, under the Unicode form in which it is on disk; as given where it is under none."""
+    if not path.isascii() and not (root / path).exists():
+        forms = (root / unicodedata.normalize(form, path) for form in ("NFC", "NFD"))
+        return next((place for place in forms if place.exists()), root / path)
+    return root / path
+
+
+def printable(text: str | Path) -> str:
+    """``text`` with escapes for the bytes of a file name that are no UTF-8, so that it can be printed and stored."""
+    return str(text).encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def missing(name: str, what: str, source: str, looked: Iterable[Path] = (), keyword: str = "root") -> MissingDataError:
     """The error for a missing data set.
 
@@ -49,7 +68,7 @@ def missing(name: str, what: str, source: str, looked: Iterable[Path] = (), keyw
     Returns:
         The error to raise.
     """
-    places = ", ".join(str(path) for path in looked)
+    places = ", ".join(printable(path) for path in looked)
     where = f" Looked for {places}." if places else ""
     variable = f" (or set {VARIABLE} to that place)" if keyword == "root" else ""
     return MissingDataError(
