@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import os
 import re
 from collections.abc import Iterable
 from functools import cache
@@ -68,7 +69,7 @@ def picture_suffixes() -> frozenset[str]:
 
 def suffix_of(path: str | Path) -> str:
     """Suffix in small letters, empty where what follows the last dot is none (``"Dr. Who"``, ``"frame.0001"``)."""
-    suffix = Path(path).suffix.lower()
+    suffix = os.path.splitext(path)[1].lower()
     return suffix if _SUFFIX.fullmatch(suffix) else ""
 
 

@@ -11,13 +11,12 @@ from typing import Literal, cast
 import numpy as np
 
 from ltnb._checks import check_integer, check_number, fail
-from ltnb._pictures import plugin_hint
 from ltnb.data.classnames import legible, read_names, say_equal_names
 from ltnb.data.containers import LongTailData
 from ltnb.data.images import ImageFiles, readable
-from ltnb.data.locate import MissingDataError, data_root, printable, same_name
+from ltnb.data.locate import find_folder, printable, same_name
 from ltnb.data.splitting import split_by_class
-from ltnb.data.tree import aside, listed, pictures, say_ignored, subfolders, walk
+from ltnb.data.tree import aside, class_pictures, files_below, listed, say_ignored, subfolders
 
 _SPLIT = re.compile(
     r"(?:(?P<train>train(?:ing)?)|(?P<val>val|valid|validation|dev|development)|(?P<test>test(?:ing)?|eval|evaluation))"
@@ -94,7 +93,8 @@ def folder(
         parts["val"] = everything.subset(val)
         parts.setdefault("test", everything.subset(test))
     if not len(parts["test"]) or (not len(parts["val"]) and val_fraction > 0):
-        raise ValueError(f"{str(base)!r} has too few pictures a class to split: the largest class has {np.bincount(labels).max()}")
+        largest = np.bincount(labels).max()
+        raise ValueError(f"{str(base)!r} has too few pictures a class to split: the largest class has {largest}")
     return LongTailData(
         name=f"folder:{printable(base.name)}",
         train=everything.subset(train),
@@ -111,35 +111,13 @@ def on_disk(name: str, root: str | Path | None = None) -> list[Path]:
         base = find_folder(name.removeprefix("folder:"), root)
     except ValueError:
         return []
-    return [base, *(where / file for where, file in walk(base))]
-
-
-def find_folder(path: str, root: str | Path | None = None) -> Path:
-    """The folder that ``folder:path`` means, absolute; see `folder` for where it is looked for.
-
-    Raises:
-        MissingDataError: there is none.
-        ValueError: the path is empty.
-    """
-    if not path:
-        raise ValueError("folder: needs a path, as in 'folder:/path/to/pictures'")
-    given = Path(path).expanduser()
-    fallback = data_root(root)
-    candidates = [fallback / given] if root and fallback else [given] if fallback is None else [given, fallback / given]
-    found = next((place for place in candidates if place.is_dir()), None)
-    if found is None:
-        places = ", ".join(printable(place) for place in candidates)
-        raise MissingDataError(
-            f"folder:{printable(path)}: there is no such folder. Looked for {places}. Put your pictures there, one subfolder a "
-            "class, and run again: ltnb.data.load('folder:/path/to/pictures')"
-        )
-    return found.resolve()
+    return [base, *files_below(base)]
 
 
 def split_of(name: str) -> Literal["train", "val", "test"] | None:
     """The split that a folder's name means, None where it is no split's: ``"Testing_Set"`` is ``"test"``."""
     found = _SPLIT.fullmatch(name)
-    return None if found is None else cast(Literal["train", "val", "test"], found.lastgroup)
+    return cast(Literal["train", "val", "test"], found.lastgroup) if found else None
 
 
 def _given_splits(base: Path) -> dict[str, str]:
@@ -147,9 +125,8 @@ def _given_splits(base: Path) -> dict[str, str]:
     names = subfolders(base)
     found: dict[str, list[str]] = {}
     for name in names:
-        split = split_of(name)
-        if split is not None:
-            found.setdefault(split, []).append(name)
+        if (word := split_of(name)) is not None:
+            found.setdefault(word, []).append(name)
     for split, same in found.items():
         if len(same) > 1:
             raise ValueError(f"{str(base)!r} must hold one folder for the split {split!r}, it holds {same}")
@@ -186,13 +163,11 @@ def _by_name(start: Path, names: Sequence[str]) -> dict[str, str]:
     for name in names:
         other = found.setdefault(same_name(name), name)
         if other != name:
-            raise ValueError(f"{str(start)!r} holds two folders of one name, {other!a} and {name!a}: join or rename them")
+            raise ValueError(f"{str(start)!r} holds two folders of one name, {other!a} and {name!a}: join them")
     return found
 
 
-def _pictures(
-    base: Path, start: Path, classes: Sequence[str], ignored: Counter[str]
-) -> tuple[list[str], np.ndarray]:
+def _pictures(base: Path, start: Path, classes: Sequence[str], ignored: Counter[str]) -> tuple[list[str], np.ndarray]:
     """Paths relative to ``base`` and labels, sorted; pictures may lie in subfolders of a class."""
     there = _by_name(start, subfolders(start))
     known = {same_name(name): label for label, name in enumerate(classes)}
@@ -201,18 +176,12 @@ def _pictures(
     unknown = [folder for name, folder in there.items() if name not in known]
     if unknown:
         raise ValueError(f"class folder {str(start / unknown[0])!r} has no counterpart among the training classes")
-    found: list[tuple[str, int]] = []
-    for name, folder in sorted(there.items(), key=lambda item: known[item[0]]):
-        others = [start / other for other in there.values() if other != folder]
-        own: Counter[str] = Counter()
-        paths = pictures(start / folder, own, owned=others)
-        if not paths:
-            rest = f", only {listed(own)}{plugin_hint(own)}" if own else ""
-            raise ValueError(f"class folder {str(start / folder)!r} holds no picture that Pillow can read{rest}")
-        ignored.update(own)
-        found.extend((path.relative_to(base).as_posix(), known[name]) for path in paths)
-    ignored.update(aside(start))
-    return [path for path, _ in found], np.asarray([label for _, label in found], dtype=np.int64)
+    order = sorted(there, key=known.__getitem__)
+    found, aside_here = class_pictures(start, [there[name] for name in order])
+    ignored.update(aside_here)
+    prefix = f"{start.name}/" if start != base else ""
+    files = [prefix + path for paths in found for path in paths]
+    return files, np.repeat(np.asarray([known[name] for name in order]), [len(paths) for paths in found])
 
 
 def _names(base: Path, classes: Sequence[str]) -> list[str]:

@@ -70,7 +70,7 @@ def read_image(path: str | Path) -> Image:
 
 
 def _orientation(picture: Image) -> int:
-    """The EXIF orientation, 1 (upright) where the metadata hold none or are broken: the pixels are fine all the same."""
+    """The EXIF orientation, 1 (upright) where the metadata hold none or are broken: pixels can be fine."""
     try:
         return int(picture.getexif().get(_ORIENTATION, 1))
     except Exception:  # Pillow raises many kinds here too

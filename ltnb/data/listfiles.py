@@ -142,12 +142,18 @@ def on_disk(name: str, root: str | Path | None = None) -> list[Path]:
     folders = _list_folders(source, base)
     try:
         lists = [_list_file(source, folders, split) for split in source.splits]
-        firsts = [read_list(path)[0][0] for path in lists]
+        firsts = [_first_picture(path) for path in lists]
         pictures = _picture_root(source, base, firsts[0])
     except ValueError:
         return []
     names = _either(folders, source.names_file)
-    return [pictures, *lists, *([names] if names else []), *(find_file(pictures, first) for first in firsts)]
+    files = [*lists, *([names] if names else []), *(find_file(pictures, first) for first in firsts)]
+    return [pictures, *(path for path in files if path.is_file())]
+
+
+def _first_picture(path: Path) -> str:
+    found = (_LINE.fullmatch(line) for line in read_lines(path))
+    return next((line[1] for line in found if line and not is_hidden(line[1])), "")
 
 
 def read_list(path: str | Path) -> tuple[list[str], np.ndarray]:

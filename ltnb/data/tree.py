@@ -6,7 +6,7 @@ import os
 import re
 import warnings
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 from typing import NoReturn
 
@@ -20,7 +20,6 @@ _HIDDEN = re.compile(
     r"|__macosx|@eadir|lost\+found|__pycache__)(?:/|$)",
     re.IGNORECASE,
 )
-_SEEN = "links to what is taken already"
 
 
 def is_hidden(path: str) -> bool:
@@ -42,7 +41,7 @@ def subfolders(folder: Path) -> list[str]:
 
 
 def aside(folder: Path) -> Counter[str]:
-    """What a folder itself holds where only class folders are expected, by kind; notes and lists beside them are fine."""
+    """What a folder holds where only class folders are expected, by kind; notes and lists beside them are fine."""
     suffixes = picture_suffixes()
     found: Counter[str] = Counter()
     for entry in _entries(folder):
@@ -53,34 +52,40 @@ def aside(folder: Path) -> Counter[str]:
     return found
 
 
-def walk(folder: Path, owned: Iterable[Path] = (), ignored: Counter[str] | None = None) -> Iterator[tuple[Path, str]]:
-    """The files below a folder, in a fixed order, hidden ones left out.
+def walk(
+    folder: Path, owned: Set[str] = frozenset(), ignored: Counter[str] | None = None
+) -> Iterator[tuple[Path, list[str]]]:
+    """The folders below a folder and the files in each, in a fixed order, hidden ones left out.
 
     Links are followed, each place once: a link to a folder above, to one of ``owned``, or to what was met already is
     left out and counted.
 
     Args:
         folder: where to begin.
-        owned: folders that another walk covers.
+        owned: real paths of folders that other walks cover.
         ignored: receives how many links were left out, and why.
 
     Yields:
-        (folder, name) of each file.
+        A folder (first the one to begin with) and the names of the files in it.
 
     Raises:
         ValueError: a folder cannot be read.
     """
     ignored = Counter() if ignored is None else ignored
     start = Path(os.path.realpath(folder))
-    seen = {str(place) for place in (start, *start.parents)} | {os.path.realpath(place) for place in owned}
+    seen = {str(place) for place in (start, *start.parents)}
     for where, inner, files in os.walk(folder, followlinks=True, onerror=_unreadable):
-        inner[:] = _new(where, inner, seen, ignored)
-        for name in _new(where, files, seen, ignored):
-            yield Path(where), name
+        inner[:] = _new(where, inner, seen, owned, ignored)
+        yield Path(where), _new(where, files, seen, owned, ignored)
 
 
-def _new(where: str, names: list[str], seen: set[str], ignored: Counter[str]) -> list[str]:
-    """The visible names whose place was not met before, sorted; of several names for one place, the one that is no link."""
+def files_below(folder: Path) -> list[Path]:
+    """Every file that `walk` finds."""
+    return [where / name for where, names in walk(folder) for name in names]
+
+
+def _new(where: str, names: list[str], seen: set[str], owned: Set[str], ignored: Counter[str]) -> list[str]:
+    """The visible names whose place was not met before, sorted; of two names for one place, the one that is no link."""
     kept = []
     base = os.path.realpath(where)
     for link, name in sorted((os.path.islink(os.path.join(where, name)), name) for name in names):
@@ -89,24 +94,47 @@ def _new(where: str, names: list[str], seen: set[str], ignored: Counter[str]) ->
         real = os.path.realpath(os.path.join(where, name)) if link else os.path.join(base, name)
         if link and not os.path.exists(real):
             ignored["broken links"] += 1
-        elif real in seen:
-            ignored[_SEEN] += 1
+        elif real in seen or real in owned:
+            ignored["links to what is taken already"] += 1
         else:
             seen.add(real)
             kept.append(name)
     return sorted(kept)
 
 
-def pictures(folder: Path, ignored: Counter[str], owned: Iterable[Path] = ()) -> list[Path]:
-    """The pictures below a folder, in subfolders too, see `walk`; the other files are counted in ``ignored`` by kind."""
+def class_pictures(start: Path, folders: Sequence[str]) -> tuple[list[list[str]], Counter[str]]:
+    """The pictures of class folders, in subfolders of them too, see `walk`.
+
+    Args:
+        start: what the folders lie in.
+        folders: their names.
+
+    Returns:
+        Paths relative to ``start``, with forward slashes, a list for each folder; and what was ignored, by kind.
+
+    Raises:
+        ValueError: a folder without a picture, or one that cannot be read.
+    """
     suffixes = picture_suffixes()
-    found = []
-    for where, name in walk(folder, owned, ignored):
-        if is_picture(where / name, suffixes):
-            found.append(where / name)
-        else:
-            ignored[suffix_of(name) or "without suffix"] += 1
-    return found
+    found: list[list[str]] = []
+    ignored = aside(start)
+    owned = {os.path.realpath(start / folder) for folder in folders}
+    for folder in folders:
+        own: Counter[str] = Counter()
+        paths = []
+        for where, names in walk(start / folder, owned, own):
+            prefix = where.relative_to(start).as_posix()
+            for name in names:
+                if is_picture(where / name, suffixes):
+                    paths.append(f"{prefix}/{name}")
+                else:
+                    own[suffix_of(name) or "without suffix"] += 1
+        if not paths:
+            rest = f", only {listed(own)}{plugin_hint(own)}" if own else ""
+            raise ValueError(f"class folder {str(start / folder)!r} holds no picture that Pillow can read{rest}")
+        found.append(paths)
+        ignored.update(own)
+    return found, ignored
 
 
 def listed(ignored: Counter[str]) -> str:
