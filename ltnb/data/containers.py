@@ -143,8 +143,8 @@ class FeatureData:
     def __post_init__(self) -> None:
         """Check every field."""
         object.__setattr__(self, "named", self.class_names is not None)
-        names = _names("class_names", self.class_names if self.named else self._numbers())
         _features("train_x", self.train_x, None)
+        names = _names("class_names", self.class_names if self.named else self._numbers())
         width = self.train_x.shape[1]
         if (self.val_x is None) != (self.val_y is None):
             raise ValueError("val_x and val_y must be given together, or neither")
@@ -181,7 +181,7 @@ class FeatureData:
     def _numbers(self) -> list[str]:
         """The numbers of the classes: as many as counts or texts, else up to the largest label."""
         given = self.class_counts if self.class_counts is not None else self.text_x
-        if given is not None:
+        if np.ndim(given) > 0:  # what has no length is refused where it is checked
             return [str(c) for c in range(len(given))]
         check_targets(self.train_y, "train_y", len(self.train_x))
         largest = int(self.train_y.max())

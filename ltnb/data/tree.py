@@ -125,7 +125,7 @@ def class_pictures(start: Path, folders: Sequence[str]) -> tuple[list[list[str]]
         for where, names in walk(start / folder, owned, own):
             prefix = where.relative_to(start).as_posix()
             for name in names:
-                if is_picture(where / name, suffixes):
+                if is_picture(f"{where}/{name}", suffixes):
                     paths.append(f"{prefix}/{name}")
                 else:
                     own[suffix_of(name) or "without suffix"] += 1
@@ -139,7 +139,8 @@ def class_pictures(start: Path, folders: Sequence[str]) -> tuple[list[list[str]]
 
 def listed(ignored: Counter[str]) -> str:
     """Kinds with their numbers, the most frequent first: ``.xyz 90, .txt 1``."""
-    return ", ".join(f"{printable(kind)} {n}" for kind, n in ignored.most_common())
+    order = sorted(ignored.items(), key=lambda item: (-item[1], item[0]))
+    return ", ".join(f"{printable(kind)} {n}" for kind, n in order)
 
 
 def say_ignored(where: str | Path, ignored: Counter[str]) -> None:

@@ -130,7 +130,7 @@ def plan_one(lesson: str, parameters: Mapping[str, Any], folder: Path) -> Task:
 
 
 def _absolute(name: str, value: Any) -> Any:
-    """Paths among the parameters, made absolute: ``features``, ``corpus``, ``folder:...``, ``*backbone="arch:file"``.
+    """Paths among the parameters, made absolute: ``features``, ``corpus``, ``folder:...``, ``backbone="arch:file"``.
 
     The elements of a list are looked at one by one.
     """
@@ -150,7 +150,7 @@ def _absolute(name: str, value: Any) -> Any:
             return f"folder:{find_folder(tail)}"
         except MissingDataError as error:
             raise FileNotFoundError(f"parameter {name!r}: no such folder: {tail} ({error})") from None
-    if name.endswith("backbone") and tail and Path(tail).expanduser().exists():
+    if "backbone" in name and tail and Path(tail).expanduser().exists():
         return f"{head}:{Path(tail).expanduser().resolve()}"
     return value
 
