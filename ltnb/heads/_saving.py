@@ -72,6 +72,14 @@ class Head(nn.Module):
 
         Raises:
             ImportError: safetensors is not installed.
+
+        Example:
+            >>> import tempfile
+            >>> from ltnb.heads import CosineClassifier
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     CosineClassifier(8, 3, scale=30.0).save_pretrained(folder)
+            ...     CosineClassifier.from_pretrained(folder)
+            CosineClassifier(dim=8, num_classes=3, scale=30)
         """
         safetensors = _safetensors()
         tensors = {k: v.detach().cpu().contiguous() for k, v in self.state_dict().items() if k != _SETTINGS}
