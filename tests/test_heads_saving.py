@@ -217,8 +217,9 @@ def test_a_head_comes_back_from_its_folder(name: str, build: Build, other: Build
     for key, value in ours.items():
         assert torch.equal(value, theirs[key])
         assert (value.dtype, value.requires_grad) == (theirs[key].dtype, theirs[key].requires_grad)
-    other().save_pretrained(tmp_path / "new" / "folder")  # another one takes its place
-    assert torch.equal(output(type(head).from_pretrained(tmp_path / "new" / "folder"), x), output(other(), x))
+    second = other()  # takes its place
+    second.save_pretrained(tmp_path / "new" / "folder")
+    assert torch.equal(output(type(head).from_pretrained(tmp_path / "new" / "folder"), x), output(second, x))
 
 
 def test_a_fresh_process_reads_the_same_head(tmp_path: Path):
