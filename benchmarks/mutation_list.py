@@ -347,7 +347,7 @@ LOSSES = (
 HEADS = (
     Target(
         "heads/language_guided.py",
-        ("guided", "sizes"),
+        ("guided", "hidden"),
         (*CONTRACT, "test_language_guided.py", "test_heads.py", "test_heads_saving.py"),
         (
             ("scores not scaled", "* a.shape[2] ** -0.5", "* 1.0"),
