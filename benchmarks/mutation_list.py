@@ -712,7 +712,6 @@ HEADS = (
             ("only the first chunk", "for part in x.split(rows)", "for part in x.split(rows)[:1]"),
             ("all queries at a time", "x.split(rows)", "[x]"),
             ("as many as the chunk", "min(self.chunk, _COMPARISONS // len(bank))", "self.chunk"),
-            ("queries not of unit length", "x, bank = unit(x), unit(bank)", "bank = unit(bank)"),
             ("a class too few", "int(labels.max()) + 1", "int(labels.max())"),
             ("k larger than the bank", "if self.k > len(features):", "if False:"),
             (

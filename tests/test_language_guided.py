@@ -252,3 +252,19 @@ def test_the_same_seed_gives_the_same_head():
     second, third = LanguageGuidedHead(anchors, seed=3), LanguageGuidedHead(anchors, seed=4)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     assert not torch.equal(first.mlp[0].weight, third.mlp[0].weight)
+
+
+def test_each_layer_has_its_own_draw():
+    """The second layer of seed s is the first of seed s + 1; with a generator it goes on where the first ended."""
+    anchors = torch.randn(D, M, D)
+    first, second = LanguageGuidedHead(anchors, seed=3).mlp, LanguageGuidedHead(anchors, seed=4).mlp
+    assert torch.equal(first[2].weight, second[0].weight) and torch.equal(first[2].bias, second[0].bias)
+    generator = torch.Generator().manual_seed(3)
+    drawn = LanguageGuidedHead(anchors, generator=generator).mlp
+    assert torch.equal(drawn[0].weight, first[0].weight)
+    again = torch.Generator().manual_seed(3)
+    bound = D**-0.5
+    expected = [torch.empty(shape).uniform_(-bound, bound, generator=again) for shape in ((D, D), D, (D, D), D)]
+    for ours, theirs in zip(drawn.parameters(), expected, strict=True):
+        assert torch.equal(ours, theirs)
+    assert torch.equal(generator.get_state(), again.get_state())
