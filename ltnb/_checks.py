@@ -2,7 +2,8 @@
 
 Two kinds of check are kept apart. Shapes, dtypes and counts are always looked at. Values inside a tensor (label range,
 NaN, infinity) are looked at when the tensor lives on the CPU; on any other device only when the caller asks with
-``check_values=True``, because reading a value there waits for the device.
+``check_values=True``, because reading a value there waits for the device. While a graph is compiled, and inside
+``torch.func.grad``, ``vmap`` and their kin, there are no values to look at.
 """
 
 from __future__ import annotations
@@ -121,8 +122,21 @@ def check_texts(value: Any, name: str) -> list[str]:
 
 
 def reads_values(tensor: torch.Tensor, check_values: bool) -> bool:
-    """Whether the values of ``tensor`` may be looked at: always on the CPU, elsewhere only if asked for."""
+    """Whether the values of ``tensor`` may be looked at: on the CPU, elsewhere only if asked for.
+
+    Never while compiling, where there are none yet, or inside a functional transform, where they are not those of one
+    call.
+    """
+    if torch.compiler.is_compiling() or _is_transforming():
+        return False
     return check_values or tensor.device.type == "cpu"
+
+
+def _is_transforming() -> bool:
+    """Whether the caller stands inside ``torch.func.grad``, ``vmap``, ``jvp`` or another functional transform."""
+    # torch has no public question for it; where a version lacks this one, values are read as outside of a transform
+    level = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", None)
+    return level is not None and level() is not None
 
 
 def check_features(x: Any, name: str, *, width: int | None = None, check_values: bool = False) -> torch.Tensor:
