@@ -122,11 +122,13 @@ def check_texts(value: Any, name: str) -> list[str]:
 
 
 def check_count_tensor(class_counts: Any, name: str = "class_counts") -> torch.Tensor:
-    """Return counts of at least 1 as an int64 tensor of shape (C,): on the CPU, or as they come while compiling.
+    """Return counts of at least 1 as an int64 tensor of shape (C,) on the CPU.
 
-    A graph that is being compiled has no values to check: there it is the shape and the dtype alone.
+    A graph that is being compiled has no values to check, and a tensor inside of a functional transform shows none:
+    there it is the shape and the dtype alone, and the counts stay on their device.
     """
-    if not torch.compiler.is_compiling():
+    hidden = torch.compiler.is_compiling() or (isinstance(class_counts, torch.Tensor) and _is_transforming())
+    if not hidden:
         return torch.from_numpy(check_counts(class_counts, name))
     counts = torch.as_tensor(class_counts)
     if counts.ndim != 1 or counts.numel() == 0 or counts.dtype not in INTEGERS:
