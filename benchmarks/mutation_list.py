@@ -50,7 +50,11 @@ LOSSES = (
             ("prior stays where it is", "class_counts.to(like)", "class_counts.to(like.dtype)"),
             ("half precision stays half", "logits.to(torch.promote_types(logits.dtype, torch.float32))", "logits"),
             ("double becomes single", "torch.promote_types(logits.dtype, torch.float32)", "torch.float32"),
-            ("counts as an attribute", 'self.register_buffer("class_counts", ', 'setattr(self, "class_counts", '),
+            (
+                "counts as an attribute",
+                'self.register_buffer("class_counts", check_count_tensor(class_counts), persistent=False)',
+                "self.class_counts = check_count_tensor(class_counts)",
+            ),
             (
                 "counts in floating point",
                 "check_count_tensor(class_counts),",

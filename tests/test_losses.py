@@ -95,6 +95,24 @@ def test_rows_without_partner_give_nan_where_values_are_not_read():
     assert loss._one_way(torch.zeros(2, 2), torch.tensor([[True, False], [False, False]])).isnan()
 
 
+def test_shares_are_refused_where_labels_name_pairs():
+    v, y = torch.randn(4, 3), torch.arange(4)
+    with pytest.raises(ValueError, match="^image_labels must be .*soft targets are not defined here, got tensor"):
+        ClassWiseContrastiveLoss()(v, v, torch.eye(4), y, 0.1)
+
+
+def test_values_are_read_on_the_cpu_but_not_inside_a_transform():
+    loss, z, y = FocalLoss(), torch.full((2, 3), math.nan), torch.tensor([0, 1])
+    with pytest.raises(ValueError, match="^logits must be finite"):
+        loss(z, y)
+    assert torch.func.vmap(lambda x: loss(x, y))(z[None]).isnan().all()
+    assert torch.func.grad(lambda x: loss(x, y))(z).isnan().all()
+    with pytest.raises(ValueError, match="^logits must be of shape"):
+        torch.func.grad(lambda x: loss(x[0], y))(z)
+    with pytest.raises(ValueError, match="^logits must be finite"):  # and outside of it they are read again
+        loss(z, y)
+
+
 # ---- classification --------------------------------------------------------------------------------------------------
 
 DEFAULTS = [
@@ -260,7 +278,9 @@ def test_a_loss_prints_its_settings_and_what_is_not_the_default():
     loss = ClassBalancedLoss(COUNTS, reduction="sum", label_smoothing=0.1)
     assert str(loss) == "ClassBalancedLoss(5 classes, normalize='weights', reduction='sum', label_smoothing=0.1)"
     assert str(FocalLoss()) == "FocalLoss(gamma=2)"
-    assert str(ImageTextCrossEntropy()) == "ImageTextCrossEntropy()"
+    assert str(BalancedSoftmaxLoss(COUNTS)) == "BalancedSoftmaxLoss(5 classes)"
+    assert str(ImageTextCrossEntropy(label_smoothing=0.1)) == "ImageTextCrossEntropy(label_smoothing=0.1)"
+    assert str(ClassWiseContrastiveLoss(0.1)) == "ClassWiseContrastiveLoss(label_smoothing=0.1)"
 
 
 # ---- post-hoc adjustment ---------------------------------------------------------------------------------------------

@@ -80,10 +80,9 @@ class ClassificationLoss(Loss):
         raise NotImplementedError
 
     def extra_repr(self) -> str:
-        """Number of classes, settings, and what is not at its default."""
-        classes = [] if self.num_classes is None else [f"{self.num_classes} classes"]
-        smoothing = [f"label_smoothing={self.label_smoothing:g}"] if self.label_smoothing else []
-        return ", ".join([*classes, *filter(None, [super().extra_repr()]), *smoothing])
+        """Number of classes and settings."""
+        classes = "" if self.num_classes is None else f"{self.num_classes} classes"
+        return ", ".join(filter(None, [classes, super().extra_repr()]))
 
     def _load_from_state_dict(self, state_dict: dict[str, Any], prefix: str, *args: Any) -> None:
         # checkpoints of former versions held the counts

@@ -49,8 +49,10 @@ class Loss(nn.Module):
         return terms.mean() if weights is None else terms.sum() / weights.sum()
 
     def extra_repr(self) -> str:
-        """Settings of the loss, and a reduction that is not the mean."""
-        names = (*self.settings, "reduction") if self.reduction != "mean" else self.settings
+        """Settings of the loss, and what all losses have where it is not the default."""
+        shared = {"reduction": "mean", "label_smoothing": 0.0}
+        changed = [name for name, default in shared.items() if getattr(self, name, default) != default]
+        names = dict.fromkeys([*self.settings, *changed])
         return ", ".join(f"{name}={_short(getattr(self, name))}" for name in names)
 
 
