@@ -379,6 +379,42 @@ LOSSES = (
         ),
     ),
     Target(
+        "_checks.py",
+        ("image-text", "temperature", "Softmax", "transform"),
+        WITH_LOSSES,
+        (
+            (
+                "values read while compiling",
+                "if torch.compiler.is_compiling() or _is_transforming():",
+                "if _is_transforming():",
+            ),
+            (
+                "values read inside a transform",
+                "if torch.compiler.is_compiling() or _is_transforming():",
+                "if torch.compiler.is_compiling():",
+            ),
+            ("counts read while compiling", "hidden = torch.compiler.is_compiling() or", "hidden = False or"),
+            (
+                "counts read inside a transform",
+                "isinstance(class_counts, torch.Tensor) and _is_transforming()",
+                "False",
+            ),
+            ("any sum of shares", "(sums - 1).abs() <= max(1e-4,", "(sums - 1).abs() <= max(1e-2,"),
+            ("shares of half precision refused", "torch.finfo(targets.dtype).eps", "torch.finfo(torch.float32).eps"),
+            ("negative shares", " | (targets < 0).any(dim=1)", ""),
+            ("NaN among the shares", "~near | (", "(~near & ~sums.isnan()) | ("),
+            ("shares of another shape", "if targets.shape != (length, num_classes):", "if False:"),
+            ("logit scale for a temperature", "if number > 10:", "if number > 1000:"),
+            ("temperature for a logit scale", "if number < 0.1:", "if number < 0.001:"),
+            ("logit scale not inverted", "return 1 / scale", "return scale"),
+            (
+                "both temperature and logit scale",
+                "if (temperature is None) == (logit_scale is None):",
+                "if temperature is None and logit_scale is None:",
+            ),
+        ),
+    ),
+    Target(
         "_numeric.py",
         ("image-text", "contrastive", "cosine", "zeros", "mixed"),
         WITH_LOSSES,

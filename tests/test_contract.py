@@ -464,6 +464,16 @@ def test_every_loss_is_registered_and_every_case_is_of_a_registered_one():
     assert {case.part for case in LOSS_CASES} <= set(ltnb.losses.names())
 
 
+@pytest.mark.parametrize("package", [ltnb.losses, ltnb.heads], ids=lambda package: package.__name__)
+def test_registry_names_its_parts(package):
+    assert package.names() == sorted(package._PARTS)
+    for name in package.names():
+        assert name == name.lower() and name.isidentifier()
+        with pytest.raises(ValueError, match=rf"^name must be .*{name}.*, got '{name}s'; did you mean '{name}'"):
+            package.create(name + "s")
+    assert type(ltnb.losses.create("ldam", [3, 1], scale=2.0)) is ltnb.losses.LDAMLoss
+
+
 def test_modules_are_modules():
     assert all(isinstance(case.build(), nn.Module) for case in MODULES)
     assert len({case.name for case in MODULES}) == len(MODULES)
