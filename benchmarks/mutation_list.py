@@ -566,7 +566,7 @@ HEADS = (
         ),
     ),
     Target(
-        "heads/_draws.py",
+        "heads/_classifier.py",
         ("DisAlign", "reinitialized", "generator"),
         WITH_HEADS,
         (
@@ -578,11 +578,23 @@ HEADS = (
                 "-(out_features**-0.5), out_features**-0.5,",
             ),
             ("global generator", "in_features**-0.5, generator=generator)", "in_features**-0.5)"),
+            ("new layer on the CPU in float32", "layer.to(device=like.device, dtype=like.dtype)", "layer"),
+        ),
+    ),
+    Target(
+        "_seeds.py",
+        ("DisAlign", "reinitialized", "generator"),
+        WITH_HEADS,
+        (
             ("seed ignored", "manual_seed(0 if seed is None else", "manual_seed(0 if True else"),
             ("another seed for none", "manual_seed(0 if seed is None else", "manual_seed(1 if seed is None else"),
             ("seed and generator", "if seed is not None:", "if False:"),
-            ("generator of any kind", "if not isinstance(generator, torch.Generator) or", "if False and"),
-            ("new layer on the CPU in float32", "layer.to(device=like.device, dtype=like.dtype)", "layer"),
+            (
+                "generator of any kind",
+                "if not isinstance(generator, torch.Generator) or generator.device",
+                "if False and generator.device",
+            ),
+            ("a generator left unused", "    return generator", "    return torch.Generator().manual_seed(0)"),
         ),
     ),
     Target(

@@ -66,6 +66,7 @@ def create(name: str, *args: Any, **kwargs: Any) -> Head:
         ValueError: No head has this name, or an argument is wrong.
 
     Example:
+        >>> from ltnb.heads import CosineClassifier, create
         >>> create("cosine", dim=512, num_classes=10, scale=30.0)
         CosineClassifier(dim=512, num_classes=10, scale=30)
     """
@@ -76,6 +77,7 @@ def names() -> list[str]:
     """List the names that `create` takes, in alphabetical order.
 
     Example:
+        >>> from ltnb.heads import names
         >>> "marc" in names()
         True
     """

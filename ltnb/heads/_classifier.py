@@ -90,3 +90,13 @@ def logits_of(linear: nn.Linear, x: torch.Tensor, *, bias: bool = True) -> torch
     """W x + b (or W x) in the precision of ``x``, whatever that of the layer."""
     b = linear.bias.to(x.dtype) if bias and linear.bias is not None else None
     return F.linear(x, linear.weight.to(x.dtype), b)
+
+
+def uniform_linear(
+    in_features: int, out_features: int, like: torch.Tensor, generator: torch.Generator, *, bias: bool = True
+) -> nn.Linear:
+    """A linear layer drawn from U(-1/sqrt(D), 1/sqrt(D)), as every ``nn.Linear`` is, but from this generator."""
+    layer = nn.utils.skip_init(nn.Linear, in_features, out_features, bias=bias)
+    for parameter in layer.parameters():
+        nn.init.uniform_(parameter, -(in_features**-0.5), in_features**-0.5, generator=generator)
+    return layer.to(device=like.device, dtype=like.dtype)

@@ -10,7 +10,7 @@ from torch import nn
 from ltnb._checks import check_integer, check_number
 from ltnb._deprecation import renamed_argument
 from ltnb._numeric import cosine_logits, full_precision
-from ltnb.heads._draws import generator_of
+from ltnb._seeds import generator_of
 from ltnb.heads._saving import Head
 
 
@@ -36,6 +36,8 @@ class CosineClassifier(Head):
             given.
 
     Example:
+        >>> import torch
+        >>> from ltnb.heads import CosineClassifier
         >>> head = CosineClassifier(dim=512, num_classes=10, scale=16.0)
         >>> logits = head(torch.randn(4, 512))
         >>> logits.shape, bool(logits.abs().max() <= 16)

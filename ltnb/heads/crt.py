@@ -6,7 +6,8 @@ import torch
 from torch import nn
 
 from ltnb._checks import fail
-from ltnb.heads._draws import generator_of, uniform_linear
+from ltnb._seeds import generator_of
+from ltnb.heads._classifier import uniform_linear
 
 
 def reinitialized(linear: nn.Linear, seed: int | None = None, *, generator: torch.Generator | None = None) -> nn.Linear:
@@ -29,6 +30,8 @@ def reinitialized(linear: nn.Linear, seed: int | None = None, *, generator: torc
             ``generator`` are given.
 
     Example:
+        >>> import torch
+        >>> from ltnb.heads import reinitialized
         >>> first_stage = torch.nn.Linear(512, 10)
         >>> second_stage = reinitialized(first_stage, seed=1)
         >>> second_stage.weight.shape, torch.equal(second_stage.weight, first_stage.weight)

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from ltnb._checks import check_choice
-from ltnb.heads._classifier import ClassifierAdjuster, logits_of
-from ltnb.heads._draws import generator_of, uniform_linear
+from ltnb._seeds import generator_of
+from ltnb.heads._classifier import ClassifierAdjuster, logits_of, uniform_linear
 
 
 class DisAlign(ClassifierAdjuster):
@@ -42,6 +42,8 @@ class DisAlign(ClassifierAdjuster):
             given.
 
     Example:
+        >>> import torch
+        >>> from ltnb.heads import DisAlign
         >>> trained = torch.nn.Linear(512, 10)
         >>> head = DisAlign(trained, form="paper", seed=0)
         >>> x = torch.randn(4, 512)

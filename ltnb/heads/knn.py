@@ -40,6 +40,8 @@ class KNNHead(Head):
             range.
 
     Example:
+        >>> import torch
+        >>> from ltnb.heads import KNNHead
         >>> head = KNNHead(torch.eye(3), torch.tensor([0, 1, 1]), k=2, metric="euclidean")
         >>> head(torch.tensor([[0.0, 0.6, 0.6]]))
         tensor([[0., 1.]])

@@ -9,10 +9,18 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ltnb._checks import check_choice, check_finite, check_integer, check_number, fail, reads_values
+from ltnb._checks import (
+    check_choice,
+    check_finite,
+    check_integer,
+    check_number,
+    check_temperature,
+    fail,
+    reads_values,
+)
 from ltnb._numeric import full_precision, unit, without_autocast
-from ltnb.heads._classifier import logits_of
-from ltnb.heads._draws import generator_of, uniform_linear
+from ltnb._seeds import generator_of
+from ltnb.heads._classifier import logits_of, uniform_linear
 from ltnb.heads._gathered_cosine import gathered_cosine
 from ltnb.heads._saving import Head
 
@@ -46,7 +54,7 @@ class LanguageGuidedHead(Head):
     Args:
         anchors: (C, M, D) floating point, of any length; the first to M sentences of each class.
         padding_mask: (C, M) bool, True where a class has no sentence; None means that each class has M.
-        temperature: tau, positive (the paper: 0.07 where it begins; the released code keeps it fixed in fine-tuning).
+        temperature: tau, in (0, 10] (the paper: 0.07 where it begins; the released code keeps it fixed in fine-tuning).
         hidden: Width of the MLP's hidden layer; None means D.
         seed: Of the MLP's weights; None means 0.
         generator: A CPU generator to draw them from, in place of a seed.
@@ -65,6 +73,8 @@ class LanguageGuidedHead(Head):
             range.
 
     Example:
+        >>> import torch
+        >>> from ltnb.heads import LanguageGuidedHead
         >>> anchors = torch.randn(10, 4, 32)  # four sentences for each of ten classes
         >>> head = LanguageGuidedHead(anchors, temperature=0.07)
         >>> logits_image, logits_text = head(torch.randn(2, 32))
@@ -96,7 +106,7 @@ class LanguageGuidedHead(Head):
     ) -> None:
         super().__init__()
         self.check_values = check_values
-        self.temperature = check_number(temperature, "temperature", 0.0, ends="()")
+        self.temperature = float(check_temperature(temperature))
         anchors, padding_mask = _checked_anchors(anchors, padding_mask, check_values)
         classes, _, dim = anchors.shape
         self.hidden = dim if hidden is None else check_integer(hidden, "hidden", 1)

@@ -24,6 +24,8 @@ class LearnableWeightScaling(ClassifierAdjuster):
         ValueError: ``linear`` is no such module.
 
     Example:
+        >>> import torch
+        >>> from ltnb.heads import LearnableWeightScaling
         >>> trained = torch.nn.Linear(512, 10)
         >>> head = LearnableWeightScaling(trained)
         >>> x = torch.randn(4, 512)

@@ -9,8 +9,8 @@ from torch import nn
 
 from ltnb._checks import check_choice, check_integer, check_number
 from ltnb._numeric import full_precision
-from ltnb.heads._classifier import logits_of
-from ltnb.heads._draws import generator_of, uniform_linear
+from ltnb._seeds import generator_of
+from ltnb.heads._classifier import logits_of, uniform_linear
 from ltnb.heads._saving import Head
 
 
@@ -37,6 +37,8 @@ class LinearAdapter(Head):
             else.
 
     Example:
+        >>> import torch
+        >>> from ltnb.heads import LinearAdapter
         >>> adapter = LinearAdapter(512, generator=torch.Generator().manual_seed(0))
         >>> adapter(torch.randn(4, 512)).shape
         torch.Size([4, 512])

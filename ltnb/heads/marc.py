@@ -28,6 +28,8 @@ class MARC(ClassifierAdjuster):
         ValueError: ``linear`` is no such module.
 
     Example:
+        >>> import torch
+        >>> from ltnb.heads import MARC
         >>> trained = torch.nn.Linear(512, 10)
         >>> head = MARC(trained)
         >>> head(torch.randn(4, 512)).shape

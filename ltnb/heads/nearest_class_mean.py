@@ -34,6 +34,8 @@ class NearestClassMean(Head):
             is out of range.
 
     Example:
+        >>> import torch
+        >>> from ltnb.heads import NearestClassMean
         >>> head = NearestClassMean(torch.eye(3), torch.tensor([0, 1, 1]), metric="euclidean")
         >>> head.means
         tensor([[1.0000, 0.0000, 0.0000],

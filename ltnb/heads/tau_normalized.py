@@ -28,6 +28,8 @@ class TauNormalizedClassifier(ClassifierAdjuster):
         ValueError: ``linear`` is no such module, or ``tau`` is negative or not finite.
 
     Example:
+        >>> import torch
+        >>> from ltnb.heads import TauNormalizedClassifier
         >>> trained = torch.nn.Linear(512, 10)
         >>> head = TauNormalizedClassifier(trained, tau=1.0)
         >>> head(torch.randn(4, 512)).shape

@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from torch import nn
 
 from ltnb._checks import check_integer, check_number, fail, reads_values
-from ltnb.heads._draws import generator_of
+from ltnb._seeds import generator_of
 from ltnb.heads._saving import Head
 
 
@@ -40,6 +40,8 @@ class TokenDecoder(Head):
         ImportError: timm is not installed.
 
     Example:
+        >>> import torch
+        >>> from ltnb.heads import TokenDecoder
         >>> decoder = TokenDecoder(dim=64, depth=3, heads=4)
         >>> tokens = torch.randn(2, 50, 64)
         >>> decoder(tokens).shape, decoder(tokens, class_token_only=True).shape
