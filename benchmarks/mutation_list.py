@@ -361,7 +361,11 @@ LOSSES = (
             ("smoothing ignored", "label_smoothing=self.label_smoothing)", "label_smoothing=0.0)"),
             ("half precision stays half", "logits.to(torch.promote_types(logits.dtype, torch.float32))", "logits"),
             ("reduction left out", "reduction=self.reduction, ", ""),
-            ("shares stay half", "targets.to(z.dtype) if targets.is_floating_point() else targets", "targets"),
+            (
+                "shares keep their precision",
+                "targets.to(z.dtype) if targets.is_floating_point() else targets",
+                "targets",
+            ),
             ("rows unchecked", "if len(logits_text) != len(logits_image):", "if False:"),
         ),
     ),
@@ -375,7 +379,7 @@ LOSSES = (
             ("the first class for the true one", "(logits, labels, self", "(logits, 0 * labels, self"),
             ("reduction left out", "return self.reduce(", "return ("),
             ("smoothing left out", ", self.label_smoothing))", "))"),
-            ("shares stay half", "labels = labels.to(logits.dtype)", "pass"),
+            ("shares keep their precision", "labels = labels.to(logits.dtype)", "pass"),
         ),
     ),
     Target(

@@ -220,9 +220,9 @@ def test_smoothing_is_a_share_for_every_class(case: ModuleCase):
 
 
 @with_soft_targets
-@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32], ids=str)
-def test_shares_may_be_rounded(case: ModuleCase, dtype: torch.dtype):
-    """A thousand softmaxes of low precision are near enough to a sum of 1."""
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+def test_shares_may_be_of_any_precision(case: ModuleCase, dtype: torch.dtype):
+    """Rounded softmaxes are near enough to a sum of 1, and the result has the precision of the logits."""
     inputs = cast_all(case.inputs(np.random.default_rng(0)), torch.float32)
     loss, rows = case.build(), len(inputs[case.soft])
     for seed in range(200):
