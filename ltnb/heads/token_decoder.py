@@ -47,7 +47,7 @@ class TokenDecoder(Head):
         >>> decoder(tokens).shape, decoder(tokens, class_token_only=True).shape
         (torch.Size([2, 50, 64]), torch.Size([2, 64]))
 
-    Source: IVLM (Wang et al. 2023) section 4.3, Algorithm 1.
+    Source: IVLM (Wang et al. 2023) section 4.3, Algorithm 1, https://arxiv.org/abs/2304.01457.
     """
 
     _sizes = ("dim", "depth", "heads", "mlp_ratio")

@@ -45,7 +45,7 @@ class ClassBalancedLoss(ClassificationLoss):
         >>> ClassBalancedLoss([90, 9, 1], reduction="none")(logits, targets)
         tensor([0.1510, 5.2134])
 
-    Source: IVLM (Wang et al. 2023) Eq. 8 and Appendix C, "CBW".
+    Source: IVLM (Wang et al. 2023) Eq. 8 and Appendix C, "CBW", https://arxiv.org/abs/2304.01457.
     """
 
     settings = ("normalize",)

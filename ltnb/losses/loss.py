@@ -25,6 +25,13 @@ class Loss(nn.Module):
 
     Raises:
         ValueError: If ``reduction`` is none of the three.
+
+    Example:
+        >>> import torch
+        >>> from ltnb import losses
+        >>> loss = losses.create("focal", gamma=2.0, reduction="none")
+        >>> isinstance(loss, losses.Loss), loss(torch.zeros(4, 3), torch.tensor([0, 1, 2, 2])).shape
+        (True, torch.Size([4]))
     """
 
     __call__: Callable[..., torch.Tensor]

@@ -128,7 +128,8 @@ def _repeated_sentences(rng: Rng) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _hot_head(rng: Rng) -> tuple[torch.Tensor, torch.Tensor]:
-    head, e = _language_guided(rng, temperature=1e300).double(), randn(rng, 6, 5)
+    head, e = _language_guided(rng).double(), randn(rng, 6, 5)
+    head.temperature = 1e300
     return head(e)[1], torch.zeros(6, 4, dtype=torch.float64)
 
 
