@@ -121,7 +121,7 @@ _UNNAMED = re.compile(r"|_nolegend_|_(child|container)\d+")
 def draw_legend(ax: Axes, handles: Sequence[Any] | None = None, **look: Any) -> None:
     """Draw a legend of the handles (None: of everything in the axes that has a name) with their names as they are."""
     if handles is None:
-        drawn = (*ax.lines, *ax.patches, *ax.collections, *ax.containers)
+        drawn: list[Any] = [*ax.lines, *ax.patches, *ax.collections, *ax.containers]
         handles = [artist for artist in drawn if not _UNNAMED.fullmatch(str(artist.get_label()))]
     box = ax.legend(handles=list(handles), labels=["-"] * len(handles), **look)
     for text, name in zip(box.get_texts(), drawable([handle.get_label() for handle in handles]), strict=True):

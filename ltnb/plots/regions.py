@@ -77,7 +77,7 @@ def decision_regions(
             ax.plot([], [], marker, color=colour, label=f"{names[i]} ({int((y == i).sum())})")
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
         if legend:
-            box = {"frameon": True, "framealpha": 0.9, "edgecolor": "none"}
+            box: dict[str, Any] = {"frameon": True, "framealpha": 0.9, "edgecolor": "none"}
             draw_legend(ax, loc="upper left", fontsize=8, handletextpad=0.2, **box)
         if title:
             ax.set_title(sentence(title), fontsize=10)
