@@ -50,6 +50,7 @@ def main() -> None:
             best_time(lambda s=sampler: deque(s, maxlen=0)),
             best_time(lambda s=weighted: deque(s, maxlen=0)),
         )
+        sampler.set_epoch(EPOCHS // 2)
         histogram = np.bincount(labels[sampler.draw()], minlength=len(counts))
         sigma = np.abs(histogram - DRAWS * p) / np.sqrt(DRAWS * p * (1 - p))
         ratio = torch_time / listed

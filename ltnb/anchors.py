@@ -16,29 +16,35 @@ from ltnb._checks import (
     fail,
 )
 from ltnb._numeric import cosine_logits, unit
+from ltnb._seeds import chosen_seed
 
-_BLOCK = 1 << 22  # cosines worked on at a time
 
-
-def image_batch(labels: Any, per_class: int = 50, *, seed: int = 0) -> Tensor:
-    """Positions of the images that sentences are scored on: at most `per_class` of each class, drawn at random.
+def image_batch(labels: Any, per_class: int = 50, *, seed: int = 0, generator: torch.Generator | None = None) -> Tensor:
+    """Draw the images that sentences are scored on: at most ``per_class`` of each class.
 
     Args:
         labels: (N,) integers, array, list or tensor.
         per_class: At most so many of a class; the paper: 50.
         seed: Of the draw.
+        generator: Gives the seed in place of ``seed``.
 
     Returns:
-        int64 (I,), ascending.
+        int64 (I,), positions in ascending order.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: If labels are no integers from 0 on, ``per_class`` is no integer from 1 on, or both ``seed`` and
+            ``generator`` are given.
 
-    Source: VL-LTR (Tian et al. 2022) section 3.3, the "special" image batch I'.
+    Example:
+        >>> from ltnb.anchors import image_batch
+        >>> image_batch([0, 0, 1, 2, 2], per_class=2)
+        tensor([0, 1, 2, 3, 4])
+
+    Source: VL-LTR (Tian et al. 2022) section 3.3, the "special" image batch I', https://arxiv.org/abs/2111.13579.
     """
     y = torch.from_numpy(check_label_array(labels, "labels"))
     per_class = check_integer(per_class, "per_class", 1)
-    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(check_integer(seed, "seed", 0)))
+    order = torch.randperm(len(y), generator=torch.Generator().manual_seed(chosen_seed(seed, generator)))
     rank = _rank_in_class(y[order])
     return order[rank < per_class].sort().values
 
@@ -49,9 +55,12 @@ def score_sentences(
     text_labels: Tensor,
     image_emb: Tensor,
     image_labels: Tensor,
-    temperature: float | Tensor,
+    temperature: float | Tensor | None = None,
+    *,
+    logit_scale: float | Tensor | None = None,
+    block: int = 1 << 22,
 ) -> Tensor:
-    r"""L_lin of every sentence against one batch of images; a small one is a sentence that finds its class.
+    r"""Compute L_lin of every sentence against one batch of images; a small one is a sentence that finds its class.
 
         L_lin(T_i) = - 1/|I+_i|  sum_{j in I+_i}  log ( exp(S_ji / tau) / sum_k exp(S_ki / tau) )
 
@@ -64,21 +73,35 @@ def score_sentences(
         text_labels: (S,) integer class of each sentence, on the same device as all others.
         image_emb: (I, D) floating point, any length; see `image_batch`.
         image_labels: (I,) integer class of each image.
-        temperature: tau, a positive number or a tensor with one element.
+        temperature: tau, a positive number up to 10 or a tensor with one element.
+        logit_scale: 1 / tau, as CLIP's models keep it (``model.logit_scale.exp()``, 100 for OpenAI's); exactly one of
+            the two is given.
+        block: Cosines worked on at a time, about; it bounds the memory.
 
     Returns:
-        (S,), at least log |I+_i| up to rounding, float32 (float64 if an embedding is float64), where `text_emb` is.
+        (S,), at least log |I+_i| up to rounding, float32 (float64 if an embedding is float64), where ``text_emb`` is.
 
     Raises:
-        ValueError: If a shape, dtype or value is not as described, or a sentence's class has no image.
+        ValueError: If an embedding is no finite floating-point tensor, labels are no integers from 0 on, shapes do not
+            fit together, not exactly one of the two scales is given or it is out of range, or a sentence's class has no
+            image.
 
-    Source: VL-LTR (Tian et al. 2022) section 3.3 and L_lin of Eq. 2.
+    Example:
+        >>> import torch
+        >>> from ltnb.anchors import score_sentences
+        >>> sentences = torch.tensor([[1.0, 0.0], [1.0, 1.0], [0.0, 1.0]])  # two of class 0, one of class 1
+        >>> pictures = torch.tensor([[2.0, 0.0], [0.0, 2.0]])  # one of each
+        >>> scores = score_sentences(sentences, torch.tensor([0, 0, 1]), pictures, torch.tensor([0, 1]), 0.07)
+        >>> scores.argsort().tolist(), round(float(scores[1]), 3)  # the second sentence tells nothing: log 2
+        ([0, 2, 1], 0.693)
+
+    Source: VL-LTR (Tian et al. 2022) section 3.3 and L_lin of Eq. 2, https://arxiv.org/abs/2111.13579.
     """
     check_features(text_emb, "text_emb")
     check_features(image_emb, "image_emb", width=text_emb.shape[1])
     text_labels = check_targets(text_labels, "text_labels", len(text_emb))
     image_labels = check_targets(image_labels, "image_labels", len(image_emb))
-    tau = check_temperature(temperature)
+    tau = _temperature(temperature, logit_scale)
     classes = max(int(text_labels.max()), int(image_labels.max())) + 1
     counts = torch.bincount(image_labels, minlength=classes)
     alone = counts[text_labels] == 0
@@ -90,7 +113,8 @@ def score_sentences(
     means = images.new_zeros(classes, images.shape[1]).index_add_(0, image_labels, images)
     means /= counts.clamp_min(1)[:, None]
     scores = images.new_empty(len(text_emb))
-    for rows in torch.arange(len(text_emb), device=text_emb.device).split(max(1, _BLOCK // len(images))):
+    rows_at_a_time = max(1, check_integer(block, "block", 1) // len(images))
+    for rows in torch.arange(len(text_emb), device=text_emb.device).split(rows_at_a_time):
         text = unit(text_emb[rows].to(dtype))
         own = (text * means[text_labels[rows]]).sum(dim=1) / tau
         scores[rows] = cosine_logits(text, images, tau).logsumexp(dim=1) - own
@@ -100,7 +124,7 @@ def score_sentences(
 def select_anchors(
     text_emb: Tensor, text_labels: Tensor, scores: Tensor, per_class: int
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """The sentences with the smallest scores of each class, ready for `ltnb.heads.LanguageGuidedHead`.
+    """Choose the sentences with the smallest scores of each class, ready for `ltnb.heads.LanguageGuidedHead`.
 
     Of equal scores the earlier sentence is taken. The paper's "cut off" is ``scores=torch.arange(S)``, a random choice
     ``scores=torch.rand(S)``.
@@ -112,14 +136,23 @@ def select_anchors(
         per_class: M (the paper: 64).
 
     Returns:
-        anchors: (C, M, D) in the type of `text_emb`, best first; zeros where a class has fewer than M sentences.
+        anchors: (C, M, D) in the type of ``text_emb``, best first; zeros where a class has fewer than M sentences.
         padding_mask: (C, M) bool, True there.
-        indices: (C, M) int64 positions in `text_emb`, -1 there.
+        indices: (C, M) int64 positions in ``text_emb``, -1 there.
 
     Raises:
-        ValueError: If a shape, dtype or value is not as described, or a class has no sentence.
+        ValueError: If an embedding is no finite floating-point tensor, labels are no integers from 0 on, shapes do not
+            fit together, a score is NaN, M is no integer from 1 on, or a class has no sentence.
 
-    Source: VL-LTR (Tian et al. 2022) section 3.3.
+    Example:
+        >>> import torch
+        >>> from ltnb.anchors import select_anchors
+        >>> sentences, classes = torch.randn(4, 8), torch.tensor([0, 0, 0, 1])
+        >>> anchors, padding_mask, indices = select_anchors(sentences, classes, torch.tensor([3.0, 1.0, 2.0, 5.0]), 2)
+        >>> indices.tolist(), padding_mask.tolist(), tuple(anchors.shape)
+        ([[1, 2], [3, -1]], [[False, False], [False, True]], (2, 2, 8))
+
+    Source: VL-LTR (Tian et al. 2022) section 3.3, https://arxiv.org/abs/2111.13579.
     """
     check_features(text_emb, "text_emb")
     text_labels = check_targets(text_labels, "text_labels", len(text_emb))
@@ -149,3 +182,15 @@ def _rank_in_class(labels: Tensor) -> Tensor:
     rank = torch.empty_like(labels)
     rank[by_class.indices] = torch.arange(len(labels), device=labels.device) - starts
     return rank
+
+
+def _temperature(temperature: Any, logit_scale: Any) -> float | Tensor:
+    """Tau of the one that is given, the temperature or its inverse."""
+    if (temperature is None) == (logit_scale is None):
+        fail("temperature", "given, or logit_scale in its place", "neither" if temperature is None else "both")
+    if temperature is None:
+        return 1 / check_temperature(logit_scale)
+    tau = check_temperature(temperature)
+    if float(tau) > 10:
+        fail("temperature", "at most 10 (100, CLIP's inverse of it, is logit_scale=100)", repr(float(tau)))
+    return tau

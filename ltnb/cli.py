@@ -7,7 +7,6 @@ standard error, nothing was run), 130 stopped with Ctrl-C.
 from __future__ import annotations
 
 import argparse
-import importlib.util
 import os
 import sys
 from collections.abc import Sequence
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from ltnb import __version__
+from ltnb.runner.display import make_printable
 from ltnb.runner.plan import Task, plan, plan_one
 
 __all__ = ["main"]
@@ -36,19 +36,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit status.
     """
+    make_printable(sys.stdout, sys.stderr)
     arguments = _parser().parse_args(argv)
     try:
         status: int = arguments.action(arguments)
+        sys.stdout.flush()
         return status
-    except (ValueError, FileNotFoundError) as error:
-        print(f"ltnb {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
-        return 2
     except KeyboardInterrupt:
         print("\nstopped; what is finished is kept, the same command goes on from there", file=sys.stderr)
         return 130
     except BrokenPipeError:  # the reader of our output has gone, as in "ltnb report | head"
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except ModuleNotFoundError as error:
+        says = f"{error.name} is missing: pip install 'ltnb[notebooks]'"
+    except OSError as error:
+        says = f"{error.filename or 'system'}: {error.strerror}" if error.strerror else str(error)
+    except ValueError as error:
+        says = str(error)
+    print(f"ltnb {arguments.command}: {' '.join(says.split())}", file=sys.stderr)
+    return 2
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -93,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
-    from ltnb.runner.profile import check_seeds, load_profile
+    from ltnb.runner.settings import check_seeds, load_profile
 
     profile = load_profile(arguments.profile)
     seeds = check_seeds(arguments.seeds) if arguments.seeds else ()
@@ -102,8 +109,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from ltnb.runner.catalog import find_lesson
-    from ltnb.runner.parameters import parse_text, read_parameters
+    from ltnb.runner.settings import find_lesson, parse_text, read_parameters
 
     notebook = find_lesson(arguments.lesson)
     lesson, defaults = notebook.stem, read_parameters(notebook)
@@ -121,27 +127,26 @@ def _run(arguments: argparse.Namespace) -> int:
 def _execute(tasks: list[Task], arguments: argparse.Namespace, folder: Path) -> int:
     from ltnb.runner import folders
     from ltnb.runner.display import Display
-    from ltnb.runner.execution import available_cores, run_all
+    from ltnb.runner.doctor import absent_tools
+    from ltnb.runner.execution import available_cores, run_all, run_on_cluster
     from ltnb.runner.table import results_table
 
-    if importlib.util.find_spec("papermill") is None:
-        raise ValueError("running lessons needs papermill: pip install 'ltnb[notebooks]'")
+    if absent := absent_tools():
+        raise ValueError(f"running lessons needs {', '.join(absent)}: pip install 'ltnb[notebooks]'")
     jobs = arguments.jobs
     if jobs is None:
         jobs = min(len(tasks), max(1, available_cores() // 2))
     if jobs < 1:
         raise ValueError(f"--jobs must be at least 1, got {jobs}")
-    display = Display(sys.stderr, len(tasks))
     with folders.lock(folder) as lock_fd:
         if arguments.force:
             for task in tasks:
                 folders.forget(task)
-        if arguments.scheduler:
-            from ltnb.runner.cluster import run_on_cluster
-
-            results = run_on_cluster(tasks, arguments.scheduler, display)
-        else:
-            results = run_all(tasks, jobs, display, lock_fd)
+        with Display(sys.stderr, len(tasks)) as display:
+            if arguments.scheduler:
+                results = run_on_cluster(tasks, arguments.scheduler, display)
+            else:
+                results = run_all(tasks, jobs, display, lock_fd)
     print(results_table([result.folder for result in results if result.status != "failed"]))
     print(f"\nexecuted notebooks, figures and records: {os.path.relpath(folder)}")
     failed = [result for result in results if result.status == "failed"]

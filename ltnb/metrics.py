@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from ltnb._checks import check_counts, check_label_array, fail, to_array
-from ltnb.data.longtail import shot_groups
+from ltnb.data.longtail import Convention, shot_groups
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Report:
-    """Result of :func:`evaluate`; all numbers are percent.
+    """Result of `evaluate`; all numbers are percent.
 
     Attributes:
         overall: Share of images classified correctly.
@@ -25,6 +25,14 @@ class Report:
         f1: Macro F1 over the same classes.
         per_class: ``np.float64`` array of shape (C,), recall of each class, NaN where it has no test image.
         convention: Bounds of the groups, ``"strict"`` or ``"inclusive"``.
+
+    Example:
+        >>> from ltnb.metrics import evaluate
+        >>> report = evaluate([0, 0, 1, 0], [0, 0, 1, 2], class_counts=[500, 60, 5])
+        >>> report
+        Report(overall 75.00 | many 100.00 medium 100.00 few 0.00 | ... | strict, 3 classes)
+        >>> report.per_class.tolist()
+        [100.0, 100.0, 0.0]
     """
 
     overall: float
@@ -35,7 +43,7 @@ class Report:
     recall: float
     f1: float
     per_class: np.ndarray
-    convention: str
+    convention: Convention
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain Python values, ready for JSON; classes without test images are ``None``."""
@@ -53,7 +61,7 @@ class Report:
         return f"Report({cell('overall')} | {groups} | {macro} | {self.convention}, {len(self.per_class)} classes)"
 
 
-def evaluate(predictions: Any, targets: Any, class_counts: Any, convention: str = "strict") -> Report:
+def evaluate(predictions: Any, targets: Any, class_counts: Any, convention: Convention = "strict") -> Report:
     """Compare predictions with the true classes.
 
     Group accuracies average over the classes of the group, as most papers do; on a balanced test set that equals the
@@ -65,13 +73,21 @@ def evaluate(predictions: Any, targets: Any, class_counts: Any, convention: str 
             is taken (the first of equals). Array, list or tensor, on any device.
         targets: True classes, integers of shape (N,).
         class_counts: Training images per class, shape (C,); it sets the groups and C. Zero is allowed.
-        convention: ``"strict"`` or ``"inclusive"``, see :func:`ltnb.data.shot_groups`.
+        convention: ``"strict"`` or ``"inclusive"``, see `ltnb.data.shot_groups`.
 
     Returns:
-        A :class:`Report`, in percent.
+        A `Report`, in percent.
 
     Raises:
-        ValueError: If a shape, dtype or value (label range, NaN, infinity) is not as described.
+        ValueError: If shapes do not fit together, labels are no integers in 0..C-1, scores are NaN or infinite, a count
+            is no integer from 0 on, or the convention is neither of the two.
+
+    Example:
+        >>> import torch
+        >>> from ltnb.metrics import evaluate
+        >>> scores = torch.tensor([[2.0, 1.0, 0.0], [0.0, 3.0, 1.0], [1.0, 0.0, 0.5]])
+        >>> evaluate(scores, torch.tensor([0, 1, 2]), class_counts=[500, 60, 5]).few
+        0.0
     """
     counts = check_counts(class_counts, minimum=0)
     num_classes = len(counts)

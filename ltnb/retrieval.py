@@ -6,14 +6,14 @@ import torch
 from torch import Tensor
 
 from ltnb._checks import check_features, check_integer, fail
-from ltnb._numeric import unit
-
-_BLOCK, _IMAGES = 1 << 23, 1 << 16  # cosines, and images, worked on at a time
+from ltnb._numeric import unit, without_autocast
 
 
 @torch.no_grad()
-def top_images(query_emb: Tensor, image_emb: Tensor, k: int) -> Tensor:
-    """The k images with the greatest cosine similarity to each query, best first.
+def top_images(
+    query_emb: Tensor, image_emb: Tensor, k: int, *, block: int = 1 << 23, images_at_a_time: int = 1 << 16
+) -> Tensor:
+    """Find the k images with the greatest cosine similarity to each query, best first.
 
     Of equally similar images, equal to the last bit of the products, the one with the smaller index comes first.
     Queries and images are compared a block at a time: memory does not grow with the number of either, beyond their
@@ -24,14 +24,25 @@ def top_images(query_emb: Tensor, image_emb: Tensor, k: int) -> Tensor:
             image's embedding asks as well.
         image_emb: (N, D) floating point, any length, on the same device.
         k: 1 to N.
+        block: Cosines worked on at a time, about; it bounds the memory.
+        images_at_a_time: Images of a block, at least 2 k being taken.
 
     Returns:
-        int64 (Q, k), or (k,) for one query: positions in `image_emb`.
+        int64 (Q, k), or (k,) for one query: positions in ``image_emb``.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: If an embedding is no finite floating-point tensor, the widths differ, or a number is no integer
+            from 1 on or larger than N.
 
-    Source: VL-LTR (Tian et al. 2022) Fig. 6 and 9, images with the greatest cosine similarity to a concept.
+    Example:
+        >>> import torch
+        >>> from ltnb.retrieval import top_images
+        >>> pictures = torch.tensor([[1.0, 0.0], [0.0, 2.0], [1.0, 1.0]])
+        >>> top_images(torch.tensor([0.1, 1.0]), pictures, k=2)
+        tensor([1, 2])
+
+    Source: VL-LTR (Tian et al. 2022) Fig. 6 and 9, images with the greatest cosine similarity to a concept,
+    https://arxiv.org/abs/2111.13579.
     """
     single = isinstance(query_emb, Tensor) and query_emb.ndim == 1
     queries = check_features(query_emb[None] if single else query_emb, "query_emb")
@@ -40,16 +51,17 @@ def top_images(query_emb: Tensor, image_emb: Tensor, k: int) -> Tensor:
     if k > len(image_emb):
         fail("k", f"at most the number of images, {len(image_emb)}", repr(k))
     dtype = torch.promote_types(torch.promote_types(queries.dtype, image_emb.dtype), torch.float32)
-    images_at_a_time = max(2 * k, min(len(image_emb), _IMAGES))
-    queries_at_a_time = max(1, _BLOCK // images_at_a_time)
+    images_at_a_time = max(2 * k, min(len(image_emb), check_integer(images_at_a_time, "images_at_a_time", 1)))
+    queries_at_a_time = max(1, check_integer(block, "block", 1) // images_at_a_time)
     found = []
     for part in unit(queries.to(dtype)).split(queries_at_a_time):
         values = part.new_empty(len(part), 0)
         indices = torch.empty(len(part), 0, dtype=torch.int64, device=part.device)
         for first in range(0, len(image_emb), images_at_a_time):
-            block = unit(image_emb[first : first + images_at_a_time].to(dtype))
-            similarity = part @ block.T
-            best = _first_of_the_best(similarity, min(k, len(block)))
+            images = unit(image_emb[first : first + images_at_a_time].to(dtype))
+            with without_autocast(part):
+                similarity = part @ images.T
+            best = _first_of_the_best(similarity, min(k, len(images)))
             # those found before have smaller indices and stand first, so that a stable sort keeps the order of ties
             values = torch.cat([values, similarity.gather(1, best)], dim=1)
             indices = torch.cat([indices, first + best], dim=1)

@@ -43,11 +43,25 @@ def test_scores_equal_the_slow_form(seed: int, tau: float):
     np.testing.assert_allclose(scores.numpy(), expected, rtol=1e-4)
 
 
-def test_blocks_do_not_matter(monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("block", [1, 30])
+def test_blocks_do_not_matter(block: int):
     inputs = corpus(n_texts=50)
-    whole = score_sentences(*inputs, 0.07)
-    monkeypatch.setattr("ltnb.anchors._BLOCK", 30)
-    torch.testing.assert_close(score_sentences(*inputs, 0.07), whole)
+    torch.testing.assert_close(score_sentences(*inputs, 0.07, block=block), score_sentences(*inputs, 0.07))
+
+
+@pytest.mark.parametrize("kind", [float, torch.tensor])
+def test_logit_scale_is_the_inverse_of_the_temperature(kind):
+    inputs = corpus()
+    torch.testing.assert_close(
+        score_sentences(*inputs, logit_scale=kind(20.0)), score_sentences(*inputs, 0.05), rtol=1e-7, atol=0
+    )
+    for bad in (0.0, -1.0, math.nan, "20"):
+        with pytest.raises(ValueError, match="must be"):
+            score_sentences(*inputs, logit_scale=bad)
+    with pytest.raises(ValueError, match="temperature.*logit_scale.*neither"):
+        score_sentences(*inputs)
+    with pytest.raises(ValueError, match="^temperature must be .*logit_scale"):
+        score_sentences(*inputs, 100)
 
 
 def test_mean_of_scores_is_the_linguistic_half_of_the_contrastive_loss():
@@ -66,11 +80,19 @@ def test_limits_of_the_score():
     torch.testing.assert_close(blind, torch.full((4,), math.log(4)))
 
 
-def test_half_precision_and_long_vectors_stay_finite():
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16], ids=str)
+def test_half_precision_and_long_vectors_stay_finite(dtype: torch.dtype):
     texts, text_labels, images, image_labels = corpus()
-    scores = score_sentences(texts.half() * 1000, text_labels, images.half() * 1000, image_labels, 1e-4)
+    texts, images = (x.to(dtype) * 1000 for x in (texts, images))
+    scores = score_sentences(texts, text_labels, images, image_labels, 1e-4)
     assert scores.dtype == torch.float32
     assert bool(torch.isfinite(scores).all())
+    expected = slow_scores(texts.double(), text_labels, images.double(), image_labels, 1e-4)
+    np.testing.assert_allclose(scores.numpy(), expected, rtol=1e-4, atol=1e-2)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(score_sentences(texts, text_labels, images, image_labels, 1e-4), scores)
+    anchors, *_ = select_anchors(texts, text_labels, scores, 2)
+    assert anchors.dtype == dtype
 
 
 def test_selection_equals_a_plain_sort_of_each_class():
@@ -103,6 +125,15 @@ def test_image_batch_takes_at_most_so_many_of_each_class():
     assert np.bincount(labels[batch.numpy()]).tolist() == [7, 0, 50, 0, 50]
     assert torch.equal(batch, image_batch(torch.from_numpy(labels), seed=1))
     assert not torch.equal(batch, image_batch(labels, seed=2))
+
+
+def test_image_batch_takes_a_generator():
+    labels = np.zeros(200, dtype=int)
+    one, same, other = (image_batch(labels, generator=torch.Generator().manual_seed(s)) for s in (1, 1, 2))
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    shared = torch.Generator().manual_seed(1)
+    assert torch.equal(image_batch(labels, generator=shared), one)
+    assert not torch.equal(image_batch(labels, generator=shared), one)
 
 
 def test_image_batch_draws_all_images_of_a_class_equally_often():

@@ -18,8 +18,7 @@ import nbformat
 import pytest
 
 from ltnb.runner.lessons import normalise
-from ltnb.runner.parameters import read_parameters
-from ltnb.runner.profile import load_profile
+from ltnb.runner.settings import load_profile, read_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

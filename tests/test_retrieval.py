@@ -24,21 +24,17 @@ def test_equals_a_full_sort_with_many_ties(seed: int, k: int, block: int):
     # few directions, in many lengths: most similarities occur several times
     images = np.array([[1, 0], [0, 1], [-1, 0], [3, 4]])[rng.integers(4, size=30)] * 2.0 ** rng.integers(-3, 4, (30, 1))
     queries = np.array([[1, 0], [0, 1], [-1, 0], [0, -1]])[rng.integers(4, size=7)] * 3.0  # no product is rounded
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("ltnb.retrieval._BLOCK", block)
-        found = top_images(torch.from_numpy(queries), torch.from_numpy(images), k)
+    found = top_images(torch.from_numpy(queries), torch.from_numpy(images), k, block=block)
     assert found.dtype == torch.int64
     assert found.tolist() == slow(queries, images, k)
 
 
-def test_images_in_blocks_give_what_one_block_gives(monkeypatch: pytest.MonkeyPatch):
+def test_images_in_blocks_give_what_one_block_gives():
     generator = torch.Generator().manual_seed(0)
     queries, images = torch.randn(40, 8, generator=generator), torch.randn(3000, 8, generator=generator)
     images[1500:] = images[:1500]  # each picture twice, far apart
     whole = top_images(queries, images, 9)
-    monkeypatch.setattr("ltnb.retrieval._IMAGES", 100)
-    monkeypatch.setattr("ltnb.retrieval._BLOCK", 700)
-    assert torch.equal(top_images(queries, images, 9), whole)
+    assert torch.equal(top_images(queries, images, 9, block=700, images_at_a_time=100), whole)
     assert torch.equal(whole[:, ::2][:, :4] + 1500, whole[:, 1::2])
 
 
@@ -54,7 +50,10 @@ def test_length_and_precision_do_not_matter():
     expected = top_images(queries, images, 5)
     assert torch.equal(top_images(queries * 100, images * torch.rand(50, 1, generator=generator), 5), expected)
     assert torch.equal(top_images(queries.double(), images, 5), expected)
-    assert top_images(queries.half(), images.bfloat16(), 5).shape == (4, 5)
+    half, brain = queries.half(), images.bfloat16()
+    assert top_images(half, brain, 5).tolist() == slow(half.double().numpy(), brain.double().numpy(), 5)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.equal(top_images(queries, images, 5), expected)
 
 
 def test_thousands_of_queries_take_no_thousand_times_the_memory(monkeypatch: pytest.MonkeyPatch):

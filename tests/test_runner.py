@@ -1,27 +1,34 @@
 """The runner: parameters are checked before anything runs, runs survive a kill, a failing lesson stops nobody else."""
 
+import errno
 import io
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import nbformat
 import pytest
 
 from ltnb import cli
-from ltnb.runner import cluster, doctor, folders, lessons
-from ltnb.runner.catalog import find_lesson
+from ltnb.runner import doctor, execution, folders, lessons
 from ltnb.runner.display import Display
-from ltnb.runner.execution import Progress, Result, run_all
-from ltnb.runner.parameters import check_overrides, parse_text, read_parameters
+from ltnb.runner.execution import Progress, Result, run_all, run_on_cluster, stages
 from ltnb.runner.plan import plan, plan_one
-from ltnb.runner.profile import builtin_profiles, load_profile
-from ltnb.runner.worker import stages
+from ltnb.runner.settings import (
+    builtin_profiles,
+    check_overrides,
+    find_lesson,
+    load_profile,
+    parse_text,
+    read_parameters,
+)
 
 REPO = Path(__file__).resolve().parents[1]
 
@@ -479,6 +486,196 @@ def test_two_commands_do_not_share_a_folder(project):
         pass
 
 
+@pytest.mark.parametrize("code", ["ENOSYS", "ENOTSUP", "EOPNOTSUPP", "ENOLCK", "EINVAL", "EIO"])
+def test_a_file_system_without_locks_is_said_and_used(project, monkeypatch, capsys, code):
+    fcntl = pytest.importorskip("fcntl")
+
+    def broken(*_):
+        raise OSError(getattr(errno, code), os.strerror(getattr(errno, code)))
+
+    monkeypatch.setattr(fcntl, "flock", broken)
+    with folders.lock(project / "runs", patience=0.2) as lock_fd:
+        assert lock_fd is None
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1 and err.startswith("warning: ") and str(project / "runs") in err
+    assert os.strerror(getattr(errno, code)) in err
+
+
+@pytest.mark.parametrize("code", ["EWOULDBLOCK", "EAGAIN", "EACCES"])
+def test_only_these_mean_that_somebody_holds_the_lock(project, monkeypatch, code):
+    fcntl = pytest.importorskip("fcntl")
+
+    def held(*_):
+        raise OSError(getattr(errno, code), "held")
+
+    monkeypatch.setattr(fcntl, "flock", held)
+    with pytest.raises(ValueError, match=r"another ltnb command \(process unknown\) works in"):
+        with folders.lock(project / "runs", patience=0.2):
+            pass
+
+
+def test_a_runs_folder_that_cannot_be_written_is_named(project, capsys):
+    (project / "file").write_text("")
+    (project / "file2").mkdir()
+    (project / "file2" / "run").write_text("")
+    places = [("file", "Not a directory"), ("file2", "Not a directory")]
+    if Path("/sys/kernel").is_dir():  # a file system on which nobody can make a folder
+        places.append(("/sys/kernel", ""))
+    for place, message in places:
+        assert cli.main(["run", "01_good", "--runs-dir", place]) == 2
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1
+        assert f"ltnb run: cannot keep runs in {place}/run: {message}" in err, err
+
+
+def test_a_full_disk_loses_nothing_that_was_finished(project):
+    """done.json cannot be written: the new run has failed, what stood there before is still there."""
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full here")
+    old = finished_run(project)
+    new = plan_one("01_good", {"steps": 5}, project / "runs")
+    partial = folders.prepare(new)
+    (partial / f".done.json.{os.getpid()}.tmp").symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        folders.finish(new, 1.0)
+    assert folders.is_finished(old) and not folders.is_finished(new)
+    fill = """
+import os
+from pathlib import Path
+Path(out, f".done.json.{os.getppid()}.tmp").symlink_to("/dev/full")
+"""
+    write_notebook(project / "notebooks" / "02_full.ipynb", fill)
+    tasks = [plan_one(name, {}, project / "runs") for name in ("02_full", "01_good")]
+    full, kept = run_all(tasks, jobs=1, progress=Progress())
+    assert (full.status, kept.status) == ("failed", "kept")
+    assert full.error.startswith("the end: OSError: ") and "No space left on device" in full.error
+    assert full.folder.name == "seed0.failed" and (full.folder / "02_full.ipynb").is_file()
+
+
+def test_leftovers_of_killed_runs_make_way(project):
+    task = plan_one("01_good", {}, project / "runs")
+    lesson = Path(task.folder).parent
+    elsewhere = project / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "mine.txt").write_text("kept")
+    for leave in ("folder", "file", "link", "dangling link"):
+        lesson.mkdir(parents=True, exist_ok=True)
+        for path in (folders.partial_folder(task), Path(task.folder), Path(task.folder + ".failed")):
+            if leave == "folder":
+                (path / ".jupyterx1").mkdir(parents=True)
+                (path / ".done.json.77.tmp").write_text("{")
+            elif leave == "file":
+                path.write_text("")
+            else:
+                path.symlink_to(elsewhere if leave == "link" else project / "gone")
+        partial = folders.prepare(task)
+        assert list(partial.iterdir()) == [] and not partial.is_symlink()
+        (partial / "record.json").write_text(json.dumps(RECORD | {"seed": 0}))
+        folders.finish(task, 1.0)
+        assert folders.is_finished(task) and folders.finished_folders(project / "runs") == [Path(task.folder)]
+        assert [path.name for path in lesson.iterdir()] == ["seed0"]
+        shutil.rmtree(lesson)
+    assert (elsewhere / "mine.txt").read_text() == "kept"
+
+
+def test_where_nothing_can_be_renamed_it_is_copied(project, monkeypatch):
+    def rename(source, target):
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(source))
+
+    def copy(source, target, **options):
+        if Path(source).name == "done.json":
+            assert (Path(target) / "record.json").is_file()  # half of a copy is never a finished run
+        if Path(source).name == stop:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return real(source, target, **options)
+
+    real, stop = shutil.copy2, "figure.png"
+    monkeypatch.setattr(os, "rename", rename)
+    monkeypatch.setattr(shutil, "copy2", copy)
+    monkeypatch.setattr(shutil.copytree, "__defaults__", (False, None, copy, False, False))
+    task = plan_one("01_good", {}, project / "runs")
+    for stop in ("figure.png", ""):
+        partial = folders.prepare(task)
+        (partial / "record.json").write_text(json.dumps(RECORD | {"seed": 0}))
+        (partial / "figure.png").write_bytes(b"1")
+        if stop:
+            with pytest.raises(OSError):
+                folders.finish(task, 1.0)
+        else:
+            folders.finish(task, 1.0)
+        assert folders.is_finished(task) == (not stop)
+    assert (Path(task.folder) / "figure.png").is_file() and not partial.exists()
+
+
+def test_stray_folders_are_left_out_and_said_once(project, capsys):
+    lesson = project / "runs" / "02_ballad"
+    for name in (
+        "seed10",
+        "seed2",
+        "seed0_old",
+        "seed0 copy",
+        "seed01",
+        "seed-1",
+        "seed",
+        "Seed0",
+        "seed٣",
+        "seed3.failed",
+    ):
+        (lesson / name).mkdir(parents=True)
+        (lesson / name / "done.json").write_text("{}")
+    (lesson / "seed4.partial").mkdir()  # killed between the last two steps
+    (lesson / "seed4.partial" / "done.json").write_text("{}")
+    (lesson / "seed5").mkdir()  # never finished
+    (lesson / "seed6").write_text("a file")
+    (lesson / "seed7").symlink_to(lesson / "seed2")
+    (lesson / "seed8").symlink_to("gone")
+    checkpoints = project / "runs" / ".ipynb_checkpoints" / "seed0"
+    checkpoints.mkdir(parents=True)
+    (checkpoints / "done.json").write_text("{}")
+    assert [path.name for path in folders.finished_folders(project / "runs")] == ["seed2", "seed7", "seed10"]
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "02_ballad/seed0_old" in err and "02_ballad/seed0 copy" in err and "seed4" not in err and "seed5" not in err
+    shutil.rmtree(project / "runs")
+    assert folders.finished_folders(project / "runs") == [] and capsys.readouterr().err == ""
+
+
+def test_any_name_runs_and_prints_anywhere(project):
+    """Spaces, braces and other letters in names, and a standard output that cannot print them."""
+    write_notebook(project / "notebooks" / "03 мой {урок}.ipynb", WRITE, SAVE)
+    environment = {**os.environ, "PYTHONPATH": str(REPO), "PYTHONIOENCODING": "ascii", "TERM": "dumb"}
+    done = subprocess.run(
+        [sys.executable, "-m", "ltnb", "run", "03 мой {урок}", "--runs-dir", "мои runs {x} 100%"],
+        env=environment, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "[1/1] 03 ??? {????} seed 0: done" in done.stderr
+    assert "executed notebooks, figures and records: ??? runs {x} 100%/run" in done.stdout
+    folder = project / "мои runs {x} 100%" / "run" / "03 мой {урок}" / "seed0"
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "03 мой {урок}.ipynb",
+        "done.json",
+        "half.txt",
+        "record.json",
+    ]
+
+
+def test_stopped_with_ctrl_c(project):
+    """No kernel is left, what was finished is kept, and the command ends at once."""
+    write_notebook(project / "notebooks" / "02_slow.ipynb", WRITE, SLOW.format(flag=project / "gone"), SAVE)
+    finished_run(project, seed=3)
+    process = command("run", "02_slow", start_new_session=True)
+    pid_file = project / "runs" / "run" / "02_slow" / "seed0.partial" / "pid.txt"
+    wait_for(lambda: pid_file.is_file() and pid_file.read_text())
+    kernel = int(pid_file.read_text())
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=30)
+    assert process.returncode == 130 and "stopped; what is finished is kept" in err and "Traceback" not in err, err
+    assert not Path(f"/proc/{kernel}").exists()
+    assert not list((project / "runs").rglob("seed0"))
+    assert folders.is_finished(plan_one("01_good", {"seed": 3}, project / "runs"))
+
+
 def pretend(task) -> Result:
     """What a cluster's worker would do, without a kernel."""
     if task.seed == 1:
@@ -488,19 +685,38 @@ def pretend(task) -> Result:
 
 def test_the_same_tasks_on_a_cluster(project, monkeypatch):
     distributed = pytest.importorskip("distributed")
-    monkeypatch.setattr(cluster, "execute", pretend)
+    monkeypatch.setattr(execution, "execute", pretend)
     tasks = [plan_one("01_good", {"seed": seed}, project / "runs") for seed in range(3)]
     with distributed.LocalCluster(n_workers=1, processes=False, dashboard_address=None) as local:
-        results = cluster.run_on_cluster(tasks, local.scheduler_address, Progress())
+        results = run_on_cluster(tasks, local.scheduler_address, Progress())
     assert [result.task.seed for result in results] == [0, 1, 2]
     assert [result.status for result in results] == ["done", "failed", "done"]
     assert results[1].error == "worker lost"
 
 
+def test_a_killed_worker_of_a_cluster_loses_nothing(project):
+    """Its kernel goes with it, and the cluster runs the task again."""
+    distributed = pytest.importorskip("distributed")
+    flag = project / "fast"
+    write_notebook(project / "notebooks" / "02_slow.ipynb", WRITE, SLOW.format(flag=flag), SAVE)
+    task = plan_one("02_slow", {}, project / "runs")
+    pid_file = folders.partial_folder(task) / "pid.txt"
+    with distributed.LocalCluster(n_workers=1, threads_per_worker=1, dashboard_address=None) as local:
+        with ThreadPoolExecutor(1) as thread:
+            waiting = thread.submit(run_on_cluster, [task], local.scheduler_address, Progress())
+            wait_for(lambda: pid_file.is_file() and pid_file.read_text())
+            kernel = int(pid_file.read_text())
+            flag.touch()
+            os.kill(local.workers[0].pid, signal.SIGKILL)
+            (result,) = waiting.result(timeout=120)
+    assert result.status == "done" and folders.is_finished(task), result
+    assert not Path(f"/proc/{kernel}").exists()
+
+
 def test_no_scheduler_there(project, capsys):
     pytest.importorskip("distributed")
     with pytest.raises(ValueError, match="no dask scheduler at 'tcp://127.0.0.1:1'"):
-        cluster.run_on_cluster([], "tcp://127.0.0.1:1", Progress(), timeout="0.5s")
+        run_on_cluster([], "tcp://127.0.0.1:1", Progress(), timeout="0.5s")
 
 
 # ---- what is shown
@@ -517,20 +733,90 @@ def test_stages_are_headings():
     assert stages(cells) == ["", "Title", "Title", "Title", "2 Next"]
 
 
-def test_display_in_a_log_and_on_a_terminal(project):
-    task = plan_one("01_good", {}, project / "runs")
-    log, terminal = io.StringIO(), io.StringIO()
-    for stream, in_place in ((log, False), (terminal, True)):
-        display = Display(stream, total=2, in_place=in_place)
+def screen(text: str) -> list[str]:
+    """What a terminal shows in the end: lines, with the cursor moved and lines erased as the codes in the text say."""
+    lines, row = [""], 0
+    for part in re.findall(r"\x1b\[\??\d*(?:;\d+)*[A-Za-z]|[\r\n]|[^\x1b\r\n]+", text):
+        if part == "\n":
+            row += 1
+            lines += [""] * (row == len(lines))
+        elif part == "\r" or part.endswith("m") and part[0] == "\x1b" or part in ("\x1b[?25l", "\x1b[?25h"):
+            pass  # back to the line's beginning, which is then erased; colours; the cursor hidden and shown
+        elif part == "\x1b[2K":
+            lines[row] = ""
+        elif part.startswith("\x1b"):
+            assert re.fullmatch(r"\x1b\[\d+A", part), part
+            row -= int(part[2:-1])
+        else:
+            lines[row] += part
+    return lines
+
+
+def show(stream, task, in_place: bool | None) -> str | None:
+    """Two tasks on a display; gives what the stream held while the first was still running."""
+    with Display(stream, total=2, in_place=in_place) as display:
         display.started(task)
-        for cell, stage in ((1, "1 Work"), (2, "1 Work"), (3, "2 End")):
+        for cell, stage in ((1, "1 Work"), (2, "1 Work"), (3, "2 End – é")):
             display.advanced(task, cell, 3, stage)
+        display.bars.refresh()
+        stream.flush()
+        during = stream.getvalue() if isinstance(stream, io.StringIO) else None
         display.ended(Result(task, "done", 67.0, Path(task.folder)))
         display.ended(Result(task, "failed", 2.0, Path(task.folder), "code cell 1: ValueError: x"))
+    return during
+
+
+def test_display_in_a_log_and_on_a_terminal(project, monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "100")
+    task = plan_one("01_good", {}, project / "runs")
+    log, terminal = io.StringIO(), io.StringIO()
+    show(log, task, False)
     lines = log.getvalue().splitlines()
-    assert [line.split()[-1] for line in lines] == ["started", "Work", "End", "1:07", "s"]
-    assert "\x1b" not in log.getvalue() and "\x1b[1A\x1b[J" in terminal.getvalue()
-    assert terminal.getvalue().endswith("[2/2] 01_good seed 0: FAILED after 2 s\n")
+    assert [line.split()[-1] for line in lines] == ["started", "Work", "é", "1:07", "s"]
+    assert "\x1b" not in log.getvalue()
+    (bar,) = screen(show(terminal, task, True))  # redrawn in place: one line, however often
+    assert re.fullmatch(r"01_good seed 0 \S{24} 2/3 0:00:0\d 2 End – é", bar), bar
+    assert screen(terminal.getvalue()) == [
+        "[1/2] 01_good seed 0: done in 1:07",
+        "[2/2] 01_good seed 0: FAILED after 2 s",
+        "",
+    ]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "cp437", "utf-8"])
+@pytest.mark.parametrize("term", ["dumb", "xterm"])
+def test_any_terminal_can_show_the_display(project, monkeypatch, encoding, term):
+    monkeypatch.setenv("TERM", term)
+    monkeypatch.setenv("COLUMNS", "40")  # narrower than the line of a task
+    write_notebook(project / "notebooks" / "03_мой урок.ipynb")
+    task = plan_one("03_мой урок", {}, project / "runs")
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, newline="")
+    show(stream, task, True)
+    stream.flush()
+    text = raw.getvalue().decode(encoding)
+    name = task.label if encoding == "utf-8" else "03_??? ???? seed 0"
+    assert f"[2/2] {name}: FAILED after 2 s" in text
+    assert ("\x1b" in text) == (term == "xterm")
+    lines = screen(text) if term == "xterm" else text.splitlines()
+    assert len(lines) == (3 if term == "xterm" else 5)
+
+
+def test_a_closed_pipe_ends_the_runs(project):
+    """As in ``ltnb reproduce 2>&1 | head``: what still runs is ended, and the pipe's error is the caller's."""
+
+    class Gone(io.StringIO):
+        def write(self, text: str) -> int:
+            if "1 Work" in text:
+                raise BrokenPipeError
+            return super().write(text)
+
+    write_notebook(project / "notebooks" / "02_slow.ipynb", "## 1 Work", WRITE, SLOW.format(flag=project / "gone"))
+    tasks = [plan_one(name, {}, project / "runs") for name in ("02_slow", "01_good")]
+    with pytest.raises(BrokenPipeError), Display(Gone(), total=2) as display:
+        run_all(tasks, jobs=1, progress=display)
+    assert not any(folders.is_finished(task) for task in tasks)
 
 
 def test_find_lesson_takes_a_path(project):
@@ -658,3 +944,37 @@ def test_a_truncated_record_is_named(project, capsys):
     assert cli.main(["report", "--profile", "standard"]) == 2
     err = capsys.readouterr().err
     assert str(record.relative_to(project)) in err and "not a whole JSON file" in err and err.count("\n") == 1
+
+
+def test_a_table_and_the_doctor_print_anywhere(project, monkeypatch):
+    finished_lesson(project, "02_ballad", 0, {"zero-shot": (50.0, 51.0, None, 10.0)})
+    finished_lesson(project, "02_ballad", 1, {"zero-shot": (50.0, 51.0, None, 10.0)})
+    monkeypatch.setattr(doctor, "examine", lambda: [doctor.Finding("ok", "папка", "D:/é – █")])
+    for encoding, row, found in (
+        ("ascii", "50.0 +- 0.0  51.0 +- 0.0           - 10.0 +- 0.0", "?????  D:/? - #"),
+        ("latin-1", "50.0 ± 0.0  51.0 ± 0.0           -  10.0 ± 0.0", "?????  D:/é - #"),
+        ("cp1252", "50.0 ± 0.0  51.0 ± 0.0           –  10.0 ± 0.0", "?????  D:/é – #"),
+        ("cp437", "50.0 ± 0.0  51.0 ± 0.0           -  10.0 ± 0.0", "?????  D:/é - █"),
+        ("utf-8", "50.0 ± 0.0  51.0 ± 0.0           –  10.0 ± 0.0", "папка  D:/é – █"),
+    ):
+        raw = io.BytesIO()
+        monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding=encoding, newline=""))
+        assert cli.main(["report", "--profile", "standard"]) == 0 and cli.main(["doctor"]) == 0
+        text = raw.getvalue().decode(encoding)
+        assert row.split() == text.splitlines()[2].split()[1:] and found in text
+
+
+def test_a_closed_pipe_is_no_error(project):
+    finished_lesson(project, "02_ballad", 0, {"zero-shot": (50.0, 51.0, None, 10.0)})
+    process = command("report", "--profile", "standard")
+    process.stdout.close()
+    assert process.wait(timeout=60) == 0 and process.stderr.read() == ""
+    process.stderr.close()
+
+
+def test_a_missing_package_is_named_with_its_pip_line(project, capsys, monkeypatch):
+    find_spec = doctor.importlib.util.find_spec
+    monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None if name == "rich" else find_spec(name))
+    assert "running lessons needs rich: pip install 'ltnb[notebooks]'" in usage_error(capsys, "run", "01_good")
+    monkeypatch.setitem(sys.modules, "yaml", None)
+    assert "yaml is missing: pip install 'ltnb[notebooks]'" in usage_error(capsys, "reproduce")

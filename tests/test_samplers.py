@@ -13,7 +13,7 @@ from registries import SAMPLERS
 from torch.utils.data import DataLoader
 
 from ltnb.data.longtail import pareto_counts
-from ltnb.samplers import STRATEGIES, BalancedSampler, sampling_probabilities
+from ltnb.samplers import STRATEGIES, BalancedSampler, create, names, sampling_probabilities
 
 samplers = pytest.mark.parametrize("case", SAMPLERS, ids=lambda case: case.name)
 strategies = pytest.mark.parametrize("strategy", STRATEGIES)
@@ -99,7 +99,6 @@ def test_sampler_draw_depends_on_seed_and_epoch_alone(case: SamplerCase):
         torch.manual_seed(seed + epoch)
         sampler = case.build(labels=LABELS, seed=seed)
         sampler.set_epoch(epoch)
-        assert list(sampler) == list(sampler)
         return list(sampler)
 
     assert drawn(0, 1) == drawn(0, 1)
@@ -117,14 +116,127 @@ def test_sampler_takes_labels_of_any_kind(case: SamplerCase):
         assert list(case.build(labels=labels)) == expected
 
 
-@samplers
-def test_sampler_in_a_data_loader_with_workers(case: SamplerCase):
-    sampler = case.build(labels=LABELS, num_samples=60)
-    loader = DataLoader(range(len(LABELS)), batch_size=16, sampler=sampler, num_workers=2, persistent_workers=True)
-    assert len(loader) == 4
-    for epoch in range(2):
+# Epochs: what a loop sees depends on the epoch alone, whatever kind of loop it is -------------------------------------
+
+EPOCHS = 6  # two more than the schedule of "mix" has
+
+
+def epochs_by_draw(case: SamplerCase) -> list[list[int]]:
+    """What each epoch has to be, from samplers that are never iterated."""
+    drawn = []
+    for epoch in range(EPOCHS):
+        sampler = case.build(labels=LABELS, num_samples=60)
         sampler.set_epoch(epoch)
-        assert torch.cat(list(loader)).tolist() == list(sampler)
+        drawn.append(sampler.draw().tolist())
+    assert len({tuple(indices) for indices in drawn}) == EPOCHS
+    return drawn
+
+
+def loader_of(case: SamplerCase, **options) -> tuple[BalancedSampler, DataLoader]:
+    sampler = case.build(labels=LABELS, num_samples=60)
+    return sampler, DataLoader(torch.arange(len(LABELS)), sampler=sampler, **{"batch_size": 16, **options})
+
+
+def seen(loader) -> list[int]:
+    return torch.cat([batch.reshape(-1) for batch in loader]).tolist()
+
+
+@samplers
+def test_a_plain_loop_sees_every_epoch(case: SamplerCase):
+    sampler, loader = loader_of(case)
+    assert [seen(loader) for _ in range(EPOCHS)] == epochs_by_draw(case)
+    bare = case.build(labels=LABELS, num_samples=60)
+    assert [list(bare) for _ in range(EPOCHS)] == epochs_by_draw(case)
+    assert sampler.epoch == bare.epoch == EPOCHS
+
+
+@samplers
+def test_loader_processes_see_the_same(case: SamplerCase):
+    _, loader = loader_of(case, num_workers=1, persistent_workers=True)
+    assert [seen(loader) for _ in range(3)] == epochs_by_draw(case)[:3]
+
+
+@pytest.mark.parametrize("persistent", [False, True])
+def test_loader_processes_see_the_same_without_batches(persistent: bool):
+    """There torch calls iter() on the sampler itself, and twice."""
+    _, loader = loader_of(SAMPLERS[0], num_workers=1, persistent_workers=persistent, batch_size=None)
+    assert [seen(loader) for _ in range(2)] == epochs_by_draw(SAMPLERS[0])[:2]
+
+
+@samplers
+@pytest.mark.parametrize("begin", [0, 2])
+def test_a_loop_that_calls_set_epoch_sees_the_same(case: SamplerCase, begin: int):
+    """As Lightning does, which makes the first iterator before it says the epoch; a run may begin with a later one."""
+    sampler, loader = loader_of(case)
+    batches = iter(loader)
+    for epoch in range(begin, EPOCHS):
+        sampler.set_epoch(epoch)
+        if epoch > begin:
+            batches = iter(loader)
+        assert seen(batches) == epochs_by_draw(case)[epoch]
+
+
+@samplers
+def test_a_loader_prepared_by_accelerate_sees_the_same(case: SamplerCase):
+    from accelerate import Accelerator
+    from accelerate.data_loader import skip_first_batches
+
+    sampler, loader = loader_of(case)
+    prepared = Accelerator(cpu=True).prepare_data_loader(loader)
+    assert [seen(prepared) for _ in range(3)] == epochs_by_draw(case)[:3]
+    rest = skip_first_batches(prepared, 1)  # a run that is taken up again within an epoch
+    assert seen(rest) == epochs_by_draw(case)[3][16:]
+
+
+@samplers
+def test_a_resumed_loop_goes_on_with_its_epoch(case: SamplerCase):
+    sampler, loader = loader_of(case)
+    sampler.set_epoch(2)
+    assert [seen(loader) for _ in range(2)] == epochs_by_draw(case)[2:4]
+    sampler.set_epoch(1)
+    assert [seen(loader) for _ in range(2)] == epochs_by_draw(case)[1:3]
+
+
+@samplers
+def test_an_epoch_begins_with_its_first_index(case: SamplerCase):
+    sampler, loader = loader_of(case)
+    expected = epochs_by_draw(case)
+    for _ in range(3):  # none of this uses an epoch up
+        iter(sampler), iter(loader), len(sampler), len(loader), sampler.draw(), sampler.progress
+    first = iter(sampler)
+    assert next(first) == expected[0][0] and sampler.epoch == 1
+    assert list(sampler) == expected[1]  # another iteration beside it
+    assert list(first) == expected[0][1:]
+    assert next(iter(loader)).tolist() == expected[2][:16]  # a loop that is left is an epoch too
+    assert seen(loader) == expected[3]
+
+
+@samplers
+def test_a_generator_gives_the_seed(case: SamplerCase):
+    def built(state: int) -> BalancedSampler:
+        return case.build(labels=LABELS, generator=torch.Generator().manual_seed(state))
+
+    one, same, other = built(1), built(1), built(2)
+    assert [list(one), list(one)] == [list(same), list(same)]
+    assert case.build(labels=LABELS, seed=other.seed).draw().tolist() == list(other) != built(1).draw().tolist()
+    shared = torch.Generator().manual_seed(1)
+    first, second = (case.build(labels=LABELS, generator=shared) for _ in range(2))
+    assert first.seed == one.seed != second.seed
+    state = shared.get_state()
+    list(second)
+    assert torch.equal(shared.get_state(), state)
+
+
+def test_create_makes_the_sampler_of_a_strategy():
+    assert set(names()) == set(STRATEGIES)
+    for name in names():
+        sampler = create(name, LABELS, seed=3, epochs=2)
+        assert isinstance(sampler, BalancedSampler)
+        assert list(sampler) == list(BalancedSampler(LABELS, name, seed=3, epochs=2))
+    with pytest.raises(ValueError, match=r"name must be a sampler .*, got 'clas'; did you mean 'class'\?"):
+        create("clas", LABELS)
+    with pytest.raises(ValueError, match="epochs must be given"):
+        create("mix", LABELS)
 
 
 @strategies
@@ -144,11 +256,14 @@ def test_mix_runs_from_instance_to_class():
     assert np.array_equal(sampling_probabilities(COUNTS, "mix", 1.0), uniform)
     sampler = BalancedSampler(LABELS, "mix", epochs=5)
     steps = []
-    for epoch in range(5):
-        sampler.set_epoch(epoch)
+    for _ in range(7):
         steps.append(sampler.progress)
-    assert steps == [0, 0.25, 0.5, 0.75, 1]
-    assert BalancedSampler(LABELS, "mix", epochs=1).progress == 0
+        list(sampler)
+    assert steps == [0, 0.25, 0.5, 0.75, 1, 1, 1]
+    single = BalancedSampler(LABELS, "mix", epochs=1)
+    assert single.progress == 0
+    single.set_epoch(1)
+    assert single.progress == 1
 
 
 def test_equal_counts_make_all_strategies_equal():

@@ -11,7 +11,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ltnb.samplers import BalancedSampler
-from ltnb.training import History, TensorSource, fit, scheduled_lr
+from ltnb.training import History, TensorSource, fit, make_optimizer, scheduled_lr
 
 N, D, C = 90, 6, 4
 
@@ -114,17 +114,35 @@ def test_every_epoch_is_another_permutation_that_depends_on_the_seed_alone():
     assert not {tuple(o) for o in orders(4)} & {tuple(first), tuple(second)}
 
 
-def test_sampler_is_followed_and_told_the_epoch():
+@pytest.mark.parametrize("num_workers", [0, 1])
+def test_sampler_is_followed_and_told_the_epoch(tmp_path, num_workers):
     _, y = data()
     sampler = BalancedSampler(y, "class", num_samples=64, seed=5)
-    expected = []
-    for epoch in range(3):
-        sampler.set_epoch(epoch)
-        expected += list(sampler)
+    expected = [index for _ in range(3) for index in sampler]  # a plain loop, in this very sampler
     recorder = Recorder()
-    fit(net(), recorder, indexed_source(), lr=0.1, epochs=3, batch_size=20, sampler=sampler)
+    how = {"lr": 0.1, "epochs": 3, "batch_size": 20, "sampler": sampler, "num_workers": num_workers}
+    fit(net(), recorder, indexed_source(), checkpoint=tmp_path / "c.pt", **how)
     assert sum(recorder.seen, []) == expected
     assert [len(b) for b in recorder.seen] == [20, 20, 20, 4] * 3
+
+
+def test_a_generator_gives_the_seed_of_a_run():
+    runs = []
+    for state in (1, 1, 2):
+        recorder = Recorder()
+        fit(net(), recorder, indexed_source(), lr=0.1, epochs=1, generator=torch.Generator().manual_seed(state))
+        runs.append(sum(recorder.seen, []))
+    assert runs[0] == runs[1] != runs[2]
+    with pytest.raises(ValueError, match="seed must be left out where a generator is given, got 4"):
+        fit(net(), Recorder(), indexed_source(), lr=0.1, seed=4, generator=torch.Generator())
+
+
+def test_choices_of_optimiser_and_schedule_are_checked():
+    """Each for itself: an unknown name ran as AdamW, or as a cosine."""
+    with pytest.raises(ValueError, match="name must be one of 'sgd', 'adamw', got 'adam'"):
+        make_optimizer(net(), "adam", 0.1)
+    with pytest.raises(ValueError, match="schedule must be one of 'cosine', 'constant', got 'step'"):
+        scheduled_lr(0, 10, 0.1, schedule="step")
 
 
 def test_loader_processes_give_the_same_run():

@@ -2,12 +2,12 @@
 
 import sys
 import types
+from pathlib import Path
 
 import pytest
 import torch
 from torch import nn
 
-from ltnb.training import energy as module
 from ltnb.training import measured_energy, step_cost
 from ltnb.training.cost import MIB
 
@@ -56,71 +56,101 @@ def test_on_a_gpu_the_allocator_is_asked():
     assert cost.how == "allocated" and cost.memory_mib > 4 * D * D / MIB
 
 
-class Tracker:
-    """Stands in for CodeCarbon's."""
+# Energy --------------------------------------------------------------------------------------------------------------
 
-    mode = "intel_rapl"
 
-    def __init__(self, **settings):
-        assert settings["save_to_file"] is False
-        self._hardware = [types.SimpleNamespace(_mode=self.mode)]
-        self.final_emissions_data = None
+def write_domain(folder, domain, name, energy, top=262_143_328_850):
+    """A counter as Linux shows it."""
+    (folder / domain).mkdir(parents=True, exist_ok=True)
+    for file, text in {"name": name, "energy_uj": energy, "max_energy_range_uj": top}.items():
+        (folder / domain / file).write_text(f"{text}\n")
 
-    def start(self):
-        self.running = True
 
-    def stop(self):
-        assert self.running
-        self.final_emissions_data = types.SimpleNamespace(cpu_energy=0.25, gpu_energy=0.5, energy_consumed=9.0)
+def test_energy_is_what_the_packages_counted(tmp_path):
+    write_domain(tmp_path, "intel-rapl:0", "package-0", 1_000_000)
+    write_domain(tmp_path, "intel-rapl:1", "package-1-die-0", 700, top=1000)
+    write_domain(tmp_path, "intel-rapl:2", "psys", 0)  # the whole board
+    write_domain(tmp_path, "intel-rapl:0:0", "core", 0)  # a part of a package
+    write_domain(tmp_path, "intel-rapl-mmio:0", "package-0", 0)  # the same package once more
+    (tmp_path / "intel-rapl").mkdir()
+    with measured_energy("cpu", counters=tmp_path) as energy:
+        assert energy.kwh is None
+        write_domain(tmp_path, "intel-rapl:0", "package-0", 1_000_000 + 7_200_000_000)
+        write_domain(tmp_path, "intel-rapl:1", "package-1-die-0", 200, top=1000)  # went round
+        for other in ("intel-rapl:2", "intel-rapl:0:0", "intel-rapl-mmio:0"):
+            (tmp_path / other / "energy_uj").write_text("999999999\n")
+    assert energy.source == "RAPL"
+    assert energy.kwh == pytest.approx(0.002 + 500 / 3.6e12, rel=1e-12)  # 7200 J are 2 Wh
+
+
+def test_a_counter_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    write_domain(tmp_path, "intel-rapl:0", "package-0", 5)
+    read = Path.read_text
+
+    def denied(path, *args, **kwargs):  # as for everybody but root on most machines
+        if path.name == "energy_uj":
+            raise PermissionError(13, "Permission denied", str(path))
+        return read(path, *args, **kwargs)
+
+    monkeypatch.setattr(Path, "read_text", denied)
+    with measured_energy(counters=tmp_path) as energy:
+        pass
+    assert energy.kwh is None
+    named = tmp_path / "intel-rapl:0" / "energy_uj"
+    assert energy.source == f"not measurable here: no RAPL counter can be read (permission denied: {named})"
+
+
+@pytest.mark.parametrize("damage", ["no folder", "no package", "not a number", "no range", "gone in between"])
+def test_without_a_counter_nothing_is_assumed(tmp_path, damage):
+    folder = tmp_path / "powercap"
+    if damage != "no folder":
+        write_domain(folder, "intel-rapl:0", "psys" if damage == "no package" else "package-0", 5)
+    if damage == "not a number":
+        (folder / "intel-rapl:0" / "energy_uj").write_text("\n")
+    if damage == "no range":
+        (folder / "intel-rapl:0" / "max_energy_range_uj").unlink()
+    with measured_energy(counters=folder) as energy:
+        if damage == "gone in between":
+            (folder / "intel-rapl:0" / "energy_uj").unlink()
+    assert (energy.kwh, energy.source) == (None, "not measurable here: no RAPL counter can be read")
+
+
+def test_work_that_fails_fails_with_its_own_error(tmp_path):
+    write_domain(tmp_path, "intel-rapl:0", "package-0", 5)
+    for folder in (tmp_path, tmp_path / "nothing"):
+        with pytest.raises(RuntimeError, match="work"), measured_energy(counters=folder):
+            raise RuntimeError("work")
 
 
 @pytest.fixture
-def codecarbon(monkeypatch):
-    """A machine with a RAPL counter, as CodeCarbon sees it."""
-    package, cpu = types.ModuleType("codecarbon"), types.ModuleType("codecarbon.core.cpu")
-    package.OfflineEmissionsTracker, cpu.is_rapl_available = Tracker, lambda: True
-    for name, stub in {"codecarbon": package, "codecarbon.core": package, "codecarbon.core.cpu": cpu}.items():
-        monkeypatch.setitem(sys.modules, name, stub)
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: object())
-    return cpu
+def gpu(monkeypatch):
+    """A GPU that CUDA calls 1, in NVML's words; `spent` joules since the driver was loaded."""
+    state = types.SimpleNamespace(spent=100, waited=0)
+    nvml = types.ModuleType("pynvml")
+    nvml.nvmlInit = lambda: None
+    nvml.nvmlDeviceGetHandleByUUID = {"GPU-abc": "board"}.__getitem__
+    nvml.nvmlDeviceGetTotalEnergyConsumption = lambda board: {"board": 1000 * state.spent}[board]
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)
+    uuids = {torch.device("cuda:1"): "abc", torch.device("cuda:0"): "old"}
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda d: types.SimpleNamespace(uuid=uuids[d]))
+    monkeypatch.setattr(torch.cuda, "synchronize", lambda device: setattr(state, "waited", state.waited + 1))
+    return state
 
 
-def test_energy_is_that_of_the_device_alone(codecarbon, monkeypatch):
-    with measured_energy("cpu") as energy:
-        assert energy.kwh is None
-    assert (energy.kwh, energy.source) == (0.25, "RAPL")
-    monkeypatch.setattr(module, "_nvml_reads", lambda index: True)
+def test_energy_of_a_gpu_is_that_of_its_board_alone(gpu):
     with measured_energy("cuda:1") as energy:
-        pass
-    assert (energy.kwh, energy.source) == (0.5, "NVML")
+        gpu.spent += 36
+    assert (energy.kwh, energy.source, gpu.waited) == (pytest.approx(1e-5), "NVML", 2)
 
 
-def test_a_wattage_that_codecarbon_assumes_is_no_measurement(codecarbon, monkeypatch):
-    monkeypatch.setattr(Tracker, "mode", "constant")
-    with measured_energy("cpu") as energy:
-        pass
-    assert energy.kwh is None and energy.source.startswith("not measurable here: ")
-
-
-def test_the_tracker_stops_when_the_work_fails(codecarbon):
-    with pytest.raises(RuntimeError, match="work"), measured_energy("cpu"):
-        raise RuntimeError("work")
-
-
-@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
-def test_without_a_counter_nothing_is_assumed(codecarbon, monkeypatch, device):
-    codecarbon.is_rapl_available = lambda: False
-    monkeypatch.setattr(module, "_nvml_reads", lambda index: False)
-    with measured_energy(device) as energy:
-        pass
-    assert energy.kwh is None and energy.source.startswith("not measurable here: ")
-
-
-def test_without_codecarbon_it_says_what_to_install(monkeypatch):
-    monkeypatch.setattr(module.importlib.util, "find_spec", lambda name: None)
-    with measured_energy() as energy:
-        pass
-    assert energy.kwh is None and "ltnb[energy]" in energy.source
+def test_a_device_without_a_counter_says_so(gpu, monkeypatch):
+    with measured_energy("cuda:0") as old, measured_energy("mps") as other:
+        monkeypatch.setitem(sys.modules, "pynvml", None)
+        with measured_energy("cuda:1") as missing:
+            pass
+    assert (old.kwh, old.source) == (None, "not measurable here: NVML gives no energy for this GPU")
+    assert (other.kwh, other.source) == (None, "not measurable here: no energy counter is known for mps")
+    assert missing.kwh is None and 'pip install "ltnb[energy]"' in missing.source
 
 
 def test_this_machine_gives_a_number_or_a_reason():

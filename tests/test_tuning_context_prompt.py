@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ltnb import clip, data
 from ltnb.clip import towers
-from ltnb.tuning import ContextPrompt, context_prompt
+from ltnb.tuning import ContextPrompt
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA"))]
 NAMES = ["frog", "red marsh owl", "x"]  # of unlike length; the last is the placeholder's own word
@@ -126,11 +126,21 @@ def test_padding_is_dropped(vit):
     assert widths == [1 + 5 + 3 + 1 + 1]
 
 
-def test_chunks_of_classes_change_nothing(vit, monkeypatch):
-    prompt = ContextPrompt(vit, NAMES, n_ctx=3)
-    whole = prompt()
-    monkeypatch.setattr(context_prompt, "_CHUNK", 2)
-    torch.testing.assert_close(prompt(), whole, rtol=1e-5, atol=1e-6)
+def test_chunks_of_classes_change_nothing(vit):
+    whole, sizes = ContextPrompt(vit, NAMES, n_ctx=3)(), []
+    in_parts = ContextPrompt(vit, NAMES, n_ctx=3, chunk=2)
+    with vit.model.transformer.register_forward_pre_hook(lambda _, x: sizes.append(x[0].shape[0])):
+        torch.testing.assert_close(in_parts(), whole, rtol=1e-5, atol=1e-6)
+    assert sizes == [2, 1]
+
+
+def test_a_generator_gives_the_seed(vit):
+    one, same, other = (
+        ContextPrompt(vit, NAMES, n_ctx=3, generator=torch.Generator().manual_seed(seed)).context for seed in (1, 1, 2)
+    )
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    with pytest.raises(ValueError, match="seed must be left out where a generator is given, got 3"):
+        ContextPrompt(vit, NAMES, seed=3, generator=torch.Generator())
 
 
 def test_the_backbones_precision_holds_inside_another_autocast(vit):
@@ -280,6 +290,8 @@ LONG = "owl " * 9
         ({"n_ctx": 200}, "n_ctx must be of at most 12 tokens, as the text tower reads 16, got 200 tokens"),
         ({"seed": -1}, "seed must be an integer >= 0, got -1"),
         ({"seed": 1.5}, r"seed must be an integer >= 0, got 1\.5"),
+        ({"generator": 3}, "generator must be a torch.Generator or None, got 3"),
+        ({"chunk": 0}, "chunk must be an integer >= 1, got 0"),
         ({"init": " "}, "init must be a str with at least one word, or None, got ' '"),
         ({"init": ["a"]}, r"init must be a str with at least one word, or None, got \['a'\]"),
         ({"init": "a " * 13}, "init must be of at most 12 tokens, as the text tower reads 16, got 13 tokens"),

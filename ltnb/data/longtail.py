@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from ltnb._checks import check_choice, check_counts, check_integer, check_number
 from ltnb._deprecation import renamed_argument
 
+Convention = Literal["strict", "inclusive"]
 # A class is "many" when its count is at least the first number and "few" when it is at most the second.
-GROUP_BOUNDS = {"strict": (101, 19), "inclusive": (100, 20)}
+GROUP_BOUNDS: dict[Convention, tuple[int, int]] = {"strict": (101, 19), "inclusive": (100, 20)}
 
 
 @renamed_argument("n_classes", "num_classes")
@@ -30,7 +31,12 @@ def exponential_counts(n_max: int, num_classes: int, imbalance: float) -> np.nda
     Raises:
         ValueError: If an argument is out of range, or the recipe would leave a class without images.
 
-    Source: Cao et al. 2019 (LDAM) section 4; the counts of CIFAR-100-LT.
+    Example:
+        >>> from ltnb.data import exponential_counts
+        >>> exponential_counts(500, num_classes=5, imbalance=100).tolist()
+        [500, 158, 50, 15, 5]
+
+    Source: LDAM (Cao et al. 2019) section 4, the counts of CIFAR-100-LT, https://arxiv.org/abs/1906.07413.
     """
     check_integer(n_max, "n_max", 1)
     check_integer(num_classes, "num_classes", 1)
@@ -65,7 +71,12 @@ def pareto_counts(n_max: int, n_min: int, num_classes: int, alpha: float = 6.0) 
     Raises:
         ValueError: If an argument is out of range or ``n_min > n_max``.
 
-    Source: Liu et al. 2019 (ImageNet-LT: alpha 6, 1,280 to 5 images).
+    Example:
+        >>> from ltnb.data import pareto_counts
+        >>> pareto_counts(1280, 5, num_classes=6).tolist()
+        [1280, 632, 369, 208, 93, 5]
+
+    Source: Liu et al. 2019 (ImageNet-LT: alpha 6, 1,280 to 5 images), https://arxiv.org/abs/1904.05160.
     """
     check_integer(n_min, "n_min", 1)
     check_integer(n_max, "n_max", n_min)
@@ -79,7 +90,7 @@ def pareto_counts(n_max: int, n_min: int, num_classes: int, alpha: float = 6.0) 
     return np.rint(n_min + (n_max - n_min) * fraction).astype(np.int64)
 
 
-def shot_groups(class_counts: Any, convention: str = "strict") -> dict[str, np.ndarray]:
+def shot_groups(class_counts: Any, convention: Convention = "strict") -> dict[str, np.ndarray]:
     """Many-, medium- and few-shot classes, by number of training images.
 
     Args:
@@ -91,7 +102,14 @@ def shot_groups(class_counts: Any, convention: str = "strict") -> dict[str, np.n
         ``{"many": mask, "medium": mask, "few": mask}``, bool arrays of shape (C,); each class is in exactly one.
 
     Raises:
-        ValueError: If ``class_counts`` or ``convention`` is not as described.
+        ValueError: If a count is no integer from 0 on, or the convention is neither of the two.
+
+    Example:
+        >>> from ltnb.data import shot_groups
+        >>> {name: mask.tolist() for name, mask in shot_groups([500, 100, 20, 5]).items()}
+        {'many': [True, False, False, False], 'medium': [False, True, True, False], 'few': [False, False, False, True]}
+
+    Source: Liu et al. 2019, whose three groups these are, https://arxiv.org/abs/1904.05160.
     """
     counts = check_counts(class_counts, minimum=0)
     least_many, most_few = GROUP_BOUNDS[check_choice(convention, "convention", list(GROUP_BOUNDS))]

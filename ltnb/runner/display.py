@@ -1,106 +1,105 @@
-"""Shows how far the runs are: one line a section in a log, a block that redraws itself on a terminal."""
+"""Shows how far the runs are: bars on a terminal, one line a section in a log."""
 
 from __future__ import annotations
 
-import shutil
+import codecs
+import io
 import time
-from typing import TextIO
+from typing import Any, TextIO
 
 from ltnb.runner.execution import Progress, Result
 from ltnb.runner.plan import Task
 
-__all__ = ["Display"]
+__all__ = ["Display", "clock", "make_printable"]
 
-_BAR = 24
+_PLAIN = {"±": "+-", "–": "-", "—": "-", "→": "->", "…": "...", "█": "#", "░": "."}
 
 
 class Display(Progress):
-    """Progress of several tasks at once.
+    """Progress of several tasks at once, for a ``with`` block.
 
-    On a terminal every running task has one line with a bar, redrawn in place, and finished tasks scroll up above them.
-    Anywhere else a line is printed when a task begins, comes to a new section, or ends.
-
-    Args:
-        stream: where to write, e.g. ``sys.stderr``.
-        total: number of tasks.
-        in_place: whether the stream is a terminal; asked of the stream when None.
+    On a terminal (``in_place``; asked of the stream when None) every running task has a bar, and finished tasks scroll
+    up above them. Anywhere else, and on a terminal that cannot move its cursor, a line is printed when a task begins,
+    comes to a new section, or ends.
     """
 
     def __init__(self, stream: TextIO, total: int, in_place: bool | None = None) -> None:
-        self.stream = stream
-        self.total = total
-        self.in_place = stream.isatty() if in_place is None else in_place
-        self.finished = 0
-        self._begun: dict[str, float] = {}
-        self._state: dict[str, tuple[Task, int, int, str]] = {}
-        self._drawn = 0
-        self._last_draw = 0.0
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+        from rich.table import Column
+
+        make_printable(stream)
+        terminal = stream.isatty() if in_place is None else in_place
+        self.console = Console(file=stream, force_terminal=terminal, force_jupyter=False, highlight=False)
+        self.live = terminal and not self.console.is_dumb_terminal
+        label, stage = (
+            TextColumn(f"{{task.{field}}}", markup=False, table_column=Column(no_wrap=True, overflow="crop"))
+            for field in ("description", "fields[stage]")
+        )
+        columns = label, BarColumn(24), MofNCompleteColumn(), TimeElapsedColumn(), stage
+        self.bars = Progress(
+            *columns, console=self.console, disable=not self.live, transient=True, redirect_stdout=False
+        )
+        self.stream, self.total, self.finished = stream, total, 0
+        self.running: dict[str, tuple[Any, float, str]] = {}  # by folder: its bar, when it began, its stage
+
+    def __enter__(self) -> Display:
+        self.bars.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self.live:
+            self.bars.stop()
 
     def started(self, task: Task) -> None:
         """A task has begun."""
-        self._begun[task.folder] = time.monotonic()
-        self._state[task.folder] = (task, 0, 0, "starting")
-        if not self.in_place:
+        bar = self.bars.add_task(task.label, total=None, stage="starting")
+        self.running[task.folder] = bar, time.monotonic(), "starting"
+        if not self.live:
             self._print(f"{task.label}: started")
-        self._draw()
 
     def advanced(self, task: Task, cell: int, cells: int, stage: str) -> None:
         """A task has come to a code cell; a log hears of it only where a new section begins."""
-        before = self._state[task.folder]
+        bar, begun, before = self.running[task.folder]
         stage = stage or f"cell {cell}"
-        self._state[task.folder] = (task, cell, cells, stage)
-        if self.in_place:
-            self._draw()
-        elif stage != before[3]:
-            self._print(f"{task.label}: {self._clock(task):>6}  {cell:3d}/{cells}  {stage}")
+        self.bars.update(bar, completed=cell - 1, total=cells, stage=stage)
+        self.running[task.folder] = bar, begun, stage
+        if not self.live and stage != before:
+            self._print(f"{task.label}: {clock(time.monotonic() - begun):>6}  {cell:3d}/{cells}  {stage}")
 
     def ended(self, result: Result) -> None:
         """A task is through, or was through before."""
-        self._state.pop(result.task.folder, None)
+        if result.task.folder in self.running:
+            self.bars.remove_task(self.running.pop(result.task.folder)[0])
         self.finished += 1
-        count = f"[{self.finished}/{self.total}]"
-        if result.status == "kept":
-            self._print(f"{count} {result.task.label}: kept (finished before, nothing has changed)")
-        elif result.status == "done":
-            self._print(f"{count} {result.task.label}: done in {clock(result.seconds)}")
-        else:
-            self._print(f"{count} {result.task.label}: FAILED after {clock(result.seconds)}")
-        self._draw()
-
-    def tick(self) -> None:
-        """Some time has passed: clocks move on."""
-        if time.monotonic() - self._last_draw >= 0.5:
-            self._draw()
-
-    def _clock(self, task: Task) -> str:
-        return clock(time.monotonic() - self._begun[task.folder])
+        took = clock(result.seconds)
+        kept = "kept (finished before, nothing has changed)"
+        says = {"kept": kept, "done": f"done in {took}", "failed": f"FAILED after {took}"}[result.status]
+        self._print(f"[{self.finished}/{self.total}] {result.task.label}: {says}")
 
     def _print(self, line: str) -> None:
-        self._erase()
-        self.stream.write(line + "\n")
-        self.stream.flush()
-
-    def _erase(self) -> None:
-        if self._drawn:
-            self.stream.write(f"\x1b[{self._drawn}A\x1b[J")
-            self._drawn = 0
-
-    def _draw(self) -> None:
-        if not self.in_place:
-            return
-        self._erase()
-        width = shutil.get_terminal_size().columns - 1
-        for task, cell, cells, stage in self._state.values():
-            full = _BAR * max(cell - 1, 0) // cells if cells else 0
-            bar = "█" * full + "░" * (_BAR - full)
-            line = f"{task.label:28s} {bar} {cell:3d}/{cells:<3d} {self._clock(task):>6}  {stage}"
-            self.stream.write(line[:width] + "\n")
-        self._drawn = len(self._state)
-        self._last_draw = time.monotonic()
-        self.stream.flush()
+        if self.live:
+            self.console.print(line, soft_wrap=True, markup=False, emoji=False)
+        else:
+            self.stream.write(line + "\n")
+            self.stream.flush()
 
 
 def clock(seconds: float) -> str:
     """``42 s`` or ``3:07``."""
     whole = round(seconds)
     return f"{whole} s" if whole < 60 else f"{whole // 60}:{whole % 60:02d}"
+
+
+def make_printable(*streams: TextIO) -> None:
+    """Let streams print every text: what their encoding lacks is written in plain letters instead of being an error."""
+    codecs.register_error("ltnb.plain", _plain)
+    for stream in streams:
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="ltnb.plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str, int]:
+    if not isinstance(error, UnicodeEncodeError):
+        raise error
+    return "".join(_PLAIN.get(letter, "?") for letter in error.object[error.start : error.end]), error.end

@@ -7,26 +7,21 @@ import importlib.util
 import os
 import platform
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
 from ltnb import __version__
 from ltnb.runner.execution import available_cores
+from ltnb.runner.settings import lesson_paths
 
-__all__ = ["Finding", "examine", "print_findings"]
+__all__ = ["Finding", "absent_tools", "examine", "print_findings"]
 
-_NOTEBOOKS = {  # distribution: the module it brings
-    "open_clip_torch": "open_clip",
-    "torchvision": "torchvision",
-    "timm": "timm",
-    "accelerate": "accelerate",
-    "scikit-learn": "sklearn",
-    "matplotlib": "matplotlib",
-    "pandas": "pandas",
-    "papermill": "papermill",
-    "ipykernel": "ipykernel",
-}
+# distributions of the notebooks extra, and the module of each where that has another name
+_NOTEBOOKS = (
+    "open_clip_torch torchvision timm accelerate scikit-learn matplotlib pandas papermill ipykernel pyyaml rich"
+)
+_MODULES = {"open_clip_torch": "open_clip", "scikit-learn": "sklearn", "pyyaml": "yaml"}
 # what one of these names under $LTNB_DATA means (see the loaders in ltnb.data)
 _DATA_SETS = {
     "cifar100_lt": ("cifar-100-python",),
@@ -37,6 +32,9 @@ _DATA_SETS = {
 }
 
 
+Lines = Iterator[tuple[str, str, str]]
+
+
 class Finding(NamedTuple):
     """One line of the report; ``state`` is ``ok``, ``--`` (absent and optional) or ``MISSING`` (quick needs it)."""
 
@@ -45,11 +43,20 @@ class Finding(NamedTuple):
     says: str
 
 
+def absent_tools() -> list[str]:
+    """What lessons and the runner import and this Python does not have, by the names that pip knows."""
+    return [name for name in _NOTEBOOKS.split() if importlib.util.find_spec(_MODULES.get(name, name)) is None]
+
+
 def examine() -> list[Finding]:
     """Look at everything; a part that is broken becomes a finding, never an exception."""
     findings: list[Finding] = []
     for part in (_basics, _notebook_tools, _open_clip, _weights, _lessons, _kernel, _cluster, _data):
-        findings.extend(_guarded(part))
+        try:
+            findings.extend(Finding(*line) for line in part())
+        except Exception as error:  # a broken install is what this command is for
+            says = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            findings.append(Finding("MISSING", part.__name__.strip("_").replace("_", " "), says))
     return findings
 
 
@@ -63,91 +70,68 @@ def print_findings(findings: list[Finding]) -> int:
     return 1 if broken else 0
 
 
-def _guarded(part: Callable[[], Iterator[Finding]]) -> Iterator[Finding]:
-    try:
-        yield from part()
-    except Exception as error:  # a broken install is what this command is for
-        name = part.__name__.strip("_").replace("_", " ")
-        yield Finding("MISSING", name, f"{type(error).__name__}: {' '.join(str(error).split())[:200]}")
-
-
-def _basics() -> Iterator[Finding]:
-    yield Finding("ok", "ltnb", __version__)
-    yield Finding("ok", "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+def _basics() -> Lines:
+    yield "ok", "ltnb", __version__
+    yield "ok", "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
     import numpy
     import torch
 
-    yield Finding("ok", "torch", f"{torch.__version__}, numpy {numpy.__version__}")
-    yield Finding("ok", "cores", f"{available_cores()} usable, torch takes {torch.get_num_threads()}")
     from ltnb.clip.precision import resolve_device, resolve_precision
 
-    if torch.cuda.is_available():
-        for i in range(torch.cuda.device_count()):
-            gpu = torch.cuda.get_device_properties(i)
-            yield Finding("ok", f"GPU {i}", f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB")
-    else:
-        yield Finding("--", "GPU", "none that torch can use: everything runs on the CPU")
+    yield "ok", "torch", f"{torch.__version__}, numpy {numpy.__version__}"
+    yield "ok", "cores", f"{available_cores()} usable, torch takes {torch.get_num_threads()}"
+    for i in range(torch.cuda.device_count()):
+        gpu = torch.cuda.get_device_properties(i)
+        yield "ok", f"GPU {i}", f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB"
+    if not torch.cuda.is_available():
+        yield "--", "GPU", "none that torch can use: everything runs on the CPU"
     device = resolve_device("auto")
-    yield Finding(
-        "ok", "precision", f"device 'auto' is {device.type}, precision 'auto' is {resolve_precision('auto', device)}"
-    )
+    precision = resolve_precision("auto", device)
+    yield "ok", "precision", f"device 'auto' is {device.type}, precision 'auto' is {precision}"
 
 
-def _notebook_tools() -> Iterator[Finding]:
-    absent = [name for name, module in _NOTEBOOKS.items() if importlib.util.find_spec(module) is None]
-    if absent:
-        yield Finding("MISSING", "notebooks extra", f"{', '.join(absent)}: pip install 'ltnb[notebooks]'")
+def _notebook_tools() -> Lines:
+    if absent := absent_tools():
+        yield "MISSING", "notebooks extra", f"{', '.join(absent)}: pip install 'ltnb[notebooks]'"
         return
     shown = ("open_clip_torch", "torchvision", "timm", "accelerate", "papermill")
-    yield Finding("ok", "notebooks extra", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in shown))
+    yield "ok", "notebooks extra", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in shown)
 
 
-def _open_clip() -> Iterator[Finding]:
+def _open_clip() -> Lines:
     from ltnb._torchvision import prepare_torchvision
 
     prepare_torchvision()
     import open_clip
 
-    yield Finding("ok", "open_clip", f"imports, {len(open_clip.list_models())} architectures")
+    yield "ok", "open_clip", f"imports, {len(open_clip.list_models())} architectures"
 
 
-def _weights() -> Iterator[Finding]:
+def _weights() -> Lines:
     from ltnb.clip.mini import shipped_weights
 
     for name, path in shipped_weights().items():
-        if path.is_file():
-            yield Finding("ok", f"weights {name}", f"{path.stat().st_size / 1e6:.1f} MB, shipped")
-        else:
-            yield Finding(
-                "MISSING", f"weights {name}", f"{path.name} is not in the package: fetch it with git, or make weights"
-            )
+        size = f"{path.stat().st_size / 1e6:.1f} MB, shipped" if path.is_file() else ""
+        absent = f"{path.name} is not in the package: fetch it with git, or make weights"
+        yield "ok" if size else "MISSING", f"weights {name}", size or absent
 
 
-def _lessons() -> Iterator[Finding]:
-    from ltnb.runner.catalog import lesson_paths
-
-    lessons = lesson_paths()
-    says = ", ".join(lessons) if lessons else "notebooks/ is empty"
-    yield Finding("ok" if lessons else "MISSING", "lessons", says)
+def _lessons() -> Lines:
+    lessons = ", ".join(lesson_paths())
+    yield "ok" if lessons else "MISSING", "lessons", lessons or "notebooks/ is empty"
 
 
-def _kernel() -> Iterator[Finding]:
-    spec = Path(sys.prefix) / "share" / "jupyter" / "kernels" / "python3" / "kernel.json"
-    if importlib.util.find_spec("ipykernel") is None:
-        yield Finding("MISSING", "kernel", "ipykernel: pip install 'ltnb[notebooks]'")
-    elif spec.is_file():
-        yield Finding("ok", "kernel", f"python3 is this interpreter ({os.path.relpath(sys.executable)})")
+def _kernel() -> Lines:
+    if Path(sys.prefix, "share", "jupyter", "kernels", "python3", "kernel.json").is_file():
+        yield "ok", "kernel", f"python3 is this interpreter ({os.path.relpath(sys.executable)})"
     else:
-        yield Finding(
-            "--", "kernel", "JupyterLab has no kernel of this environment: python -m ipykernel install --sys-prefix"
-        )
+        yield "--", "kernel", "JupyterLab has none of this environment: python -m ipykernel install --sys-prefix"
 
 
-def _cluster() -> Iterator[Finding]:
-    if importlib.util.find_spec("distributed") is None:
-        yield Finding("--", "cluster extra", "only for --scheduler: pip install 'ltnb[cluster]'")
-    else:
-        yield Finding("ok", "cluster extra", f"distributed {importlib.metadata.version('distributed')}")
+def _cluster() -> Lines:
+    there = importlib.util.find_spec("distributed") is not None
+    version = f"distributed {importlib.metadata.version('distributed')}" if there else ""
+    yield "ok" if there else "--", "cluster extra", version or "only for --scheduler: pip install 'ltnb[cluster]'"
 
 
 def _data() -> Iterator[Finding]:

@@ -1,41 +1,38 @@
-"""Runs one task in a process of its own, and many of them side by side."""
+"""Runs tasks, several side by side or on a cluster; each notebook has a kernel process of its own."""
 
 from __future__ import annotations
 
-import json
+import asyncio
+import importlib.util
 import os
-import selectors
-import subprocess
-import sys
+import re
+import textwrap
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryDirectory
+from typing import Any, Literal
 
 from ltnb.runner import folders
+from ltnb.runner.kernel import notebook_client
 from ltnb.runner.plan import Task
-from ltnb.runner.processes import python_path
 
-__all__ = ["Progress", "Result", "available_cores", "execute", "run_all"]
-
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+__all__ = ["Progress", "Result", "available_cores", "execute", "run_all", "run_on_cluster", "stages"]
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a task.
+    """What became of a task: ``done`` (ran now), ``kept`` (a finished run was there) or ``failed``.
 
-    Attributes:
-        task: the task.
-        status: ``done`` (ran now), ``kept`` (a finished run was there) or ``failed``.
-        seconds: wall time, 0 when kept.
-        folder: where the notebook lies, finished or as far as it came.
-        error: in short, None unless failed.
+    ``seconds`` is 0 when kept, ``folder`` is where the notebook lies, finished or as far as it came, and ``error`` says
+    where and why it failed, in short.
     """
 
     task: Task
-    status: str
+    status: Literal["done", "kept", "failed"]
     seconds: float
     folder: Path
     error: str | None = None
@@ -53,160 +50,137 @@ class Progress:
     def ended(self, result: Result) -> None:
         """A task is through, or was through before."""
 
-    def tick(self) -> None:
-        """Some time has passed."""
-
 
 def available_cores() -> int:
     """Cores that this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
-
-
-class _Run:
-    """A task that is running: its process, and what it has said so far."""
-
-    def __init__(self, task: Task, threads: int, lock_fd: int | None) -> None:
-        self.task = task
-        self.begun = time.monotonic()
-        self.error: str | None = None
-        folder = folders.prepare(task)
-        self.log = folder / "worker.log"
-        job = {
-            "lesson": task.lesson,
-            "notebook": task.notebook,
-            "parameters": dict(task.parameters),
-            "folder": str(folder),
-            "parent": os.getpid(),
-        }
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "ltnb.runner.worker"],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                bufsize=0,  # a line that waits in a buffer would not wake the selector
-                cwd=folder,
-                env=_environment(threads),
-                pass_fds=() if lock_fd is None else (lock_fd,),
-                start_new_session=True,  # Ctrl-C is for the command, which then ends its workers
-            )
-        if self.process.stdin is None or self.process.stdout is None:
-            raise RuntimeError("the worker has no pipes")
-        self.stdin, self.stdout = self.process.stdin, self.process.stdout
-        try:
-            self.stdin.write(json.dumps(job).encode())
-            self.stdin.close()
-        except BrokenPipeError:  # it ended at once: its log says why
-            pass
-
-    def handle(self, line: bytes, progress: Progress) -> None:
-        """Take one line of what the worker says."""
-        event: dict[str, Any] = json.loads(line)
-        if "cells" in event:
-            progress.advanced(self.task, event["cell"], event["cells"], event["stage"])
-        elif "failed" in event:
-            failed = event["failed"]
-            place = f"code cell {failed['cell']}" + (f" ({failed['stage']})" if failed["stage"] else "")
-            self.error = f"{place}: {_short(failed['error'])}" if failed["cell"] else _short(failed["error"])
-
-    def conclude(self) -> Result:
-        """Wait for the process, and keep or set aside its folder."""
-        status = self.process.wait()
-        self.stdout.close()
-        seconds = time.monotonic() - self.begun
-        if status == 0:
-            self.log.unlink(missing_ok=True)
-            try:
-                return Result(self.task, "done", seconds, folders.finish(self.task, seconds))
-            except ValueError as error:
-                self.error = str(error)
-        if self.error is None:
-            lines = self.log.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-            self.error = f"the worker ended with status {status}" + (f": {_short(lines[-1])}" if lines else "")
-        return Result(self.task, "failed", seconds, folders.mark_failed(self.task), self.error)
-
-    def kill(self) -> None:
-        """End the process at once; its kernel ends with it."""
-        self.process.kill()
-        self.process.wait()
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def run_all(tasks: Iterable[Task], jobs: int, progress: Progress, lock_fd: int | None = None) -> list[Result]:
-    """Run tasks, up to ``jobs`` at a time; those that a valid finished run already answers are kept.
+    """Run tasks, up to ``jobs`` at a time, and give one result a task, in their order.
 
-    A failing task does not stop the others. When this is interrupted, everything that still runs is ended first.
-
-    Args:
-        tasks: what :func:`ltnb.runner.plan.plan` gave; no two with the same folder.
-        jobs: processes side by side; the cores are shared out among them (``OMP_NUM_THREADS``).
-        progress: told what happens.
-        lock_fd: what :func:`ltnb.runner.folders.lock` gave; the workers inherit it.
-
-    Returns:
-        One result a task, in the order of the tasks.
+    Those that a valid finished run already answers are kept, and a failing task does not stop the others. The cores are
+    shared out among the jobs (``OMP_NUM_THREADS``), and the kernels inherit ``lock_fd``, which
+    :func:`ltnb.runner.folders.lock` gave. When this is interrupted, everything that still runs is ended first.
     """
     tasks = list(tasks)
     threads = max(1, available_cores() // jobs)
-    results: dict[str, Result] = {}
-    for task in tasks:
-        if folders.is_finished(task):
-            results[task.folder] = Result(task, "kept", 0.0, Path(task.folder))
-            progress.ended(results[task.folder])
-    waiting = [task for task in tasks if task.folder not in results]
-    running: list[_Run] = []
-    with selectors.DefaultSelector() as selector:
+    free = asyncio.Semaphore(jobs)
+
+    async def run(task: Task) -> Result:
+        async with free:
+            result = await _execute(task, threads, progress, lock_fd)
+        progress.ended(result)
+        return result
+
+    async def run_each() -> list[Result]:
+        order = sorted(tasks, key=folders.is_finished, reverse=True)  # what is kept is said first
+        runs = {task.folder: asyncio.ensure_future(run(task)) for task in order}
         try:
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    run = _Run(waiting.pop(0), threads, lock_fd)
-                    running.append(run)
-                    selector.register(run.stdout, selectors.EVENT_READ, run)
-                    progress.started(run.task)
-                for ready, _ in selector.select(timeout=0.5):
-                    run = ready.data
-                    line = run.stdout.readline()
-                    if line:
-                        run.handle(line, progress)
-                        continue
-                    selector.unregister(run.stdout)
-                    running.remove(run)
-                    results[run.task.folder] = run.conclude()
-                    progress.ended(results[run.task.folder])
-                progress.tick()
+            await asyncio.gather(*runs.values())
         finally:
-            for run in running:
-                run.kill()
-    return [results[task.folder] for task in tasks]
+            for one in runs.values():
+                one.cancel()
+            await asyncio.gather(*runs.values(), return_exceptions=True)
+        return [runs[task.folder].result() for task in tasks]
+
+    loop = asyncio.new_event_loop()
+    work = loop.create_task(run_each())
+    with closing(loop), ThreadPoolExecutor(1) as thread:  # in the main thread, Jupyter would take Ctrl-C for itself
+        try:
+            return thread.submit(loop.run_until_complete, work).result()
+        except KeyboardInterrupt:
+            loop.call_soon_threadsafe(work.cancel)
+            raise
 
 
-def execute(task: Task, threads: int = 1) -> Result:
-    """Run one task and wait for it: what a cluster's worker calls. A valid finished run is kept."""
+def run_on_cluster(tasks: Iterable[Task], address: str, progress: Progress, timeout: str = "10s") -> list[Result]:
+    """Send tasks to the dask scheduler at an address (``tcp://host:8786``); results as :func:`run_all` gives them.
+
+    The workers need this repository and the ``--runs-dir`` under the same paths (a shared file system) and ltnb
+    installed. A worker runs as many lessons side by side as it has threads (``dask worker --nthreads 1`` for one). A
+    task whose worker was lost is ``failed``.
+
+    Raises:
+        ValueError: ``dask.distributed`` is not installed, or no scheduler answers within ``timeout``.
+    """
+    if importlib.util.find_spec("distributed") is None:
+        raise ValueError("--scheduler needs dask.distributed: pip install 'ltnb[cluster]'")
+    from distributed import Client, as_completed
+
+    try:
+        client = Client(address, timeout=timeout)
+    except (OSError, ValueError, TimeoutError) as error:
+        raise ValueError(f"no dask scheduler at {address!r}: {' '.join(str(error).split())}") from None
+    results: dict[Any, Result] = {}
+    with client:
+        futures = {client.submit(execute, task, pure=False): task for task in tasks}
+        for future in as_completed(futures):
+            task, lost = futures[future], future.exception()
+            result = Result(task, "failed", 0.0, folders.partial_folder(task), str(lost)) if lost else future.result()
+            results[future] = result
+            progress.ended(result)
+    return [results[future] for future in futures]
+
+
+def execute(task: Task) -> Result:
+    """Run one task on one core and wait for it: what a cluster's worker calls. A valid finished run is kept."""
+    return asyncio.run(_execute(task, 1, Progress(), None))
+
+
+def stages(cells: Iterable[Any]) -> list[str]:
+    """For every cell the heading under which it stands, as plain text (empty before the first heading)."""
+    titles, current = [], ""
+    for cell in cells:
+        if cell["cell_type"] == "markdown":
+            text = re.sub(r"^```.*?^```", "", "".join(cell["source"]), flags=re.MULTILINE | re.DOTALL)
+            headings = re.findall(r"^#+(.*)", text, flags=re.MULTILINE) or [current]
+            current = re.sub("[*`]", "", headings[-1]).strip()
+        titles.append(current)
+    return titles
+
+
+async def _execute(task: Task, threads: int, progress: Progress, lock_fd: int | None) -> Result:
+    """Run one task; whatever goes wrong with the lesson, its kernel, its record or the disk is a failed result."""
     if folders.is_finished(task):
         return Result(task, "kept", 0.0, Path(task.folder))
-    run = _Run(task, threads, None)
+    begun, place = time.monotonic(), "the start"
+    progress.started(task)
+
+    def on_cell_start(cell: Any, cell_index: int) -> None:
+        nonlocal place
+        if cell_index in code:
+            nbformat.write(notebook, path)
+            number, stage = code.index(cell_index) + 1, titles[cell_index]
+            place = f"code cell {number}" + (f" ({stage})" if stage else "")
+            progress.advanced(task, number, len(code), stage)
+
     try:
-        for line in run.stdout:
-            run.handle(line, Progress())
-    except BaseException:
-        run.kill()
+        import nbformat
+        from papermill.iorw import load_notebook_node
+        from papermill.parameterize import parameterize_notebook
+
+        folder = folders.prepare(task)
+        path, log = folder / f"{task.lesson}.ipynb", folder / "kernel.log"  # what the kernel writes past the notebook
+        language = {"kernel_name": "python3", "language": "python"}  # a notebook need not say so itself
+        notebook = parameterize_notebook(load_notebook_node(task.notebook), dict(task.parameters), **language)
+        titles = stages(notebook.cells)
+        code = [i for i, cell in enumerate(notebook.cells) if cell.cell_type == "code" and cell.source.strip()]
+        with log.open("wb") as file, TemporaryDirectory(".jupyter", dir=folder, ignore_cleanup_errors=True) as private:
+            process = {"cwd": str(folder), "pass_fds": [] if lock_fd is None else [lock_fd]}
+            client = notebook_client(notebook, private, threads, stdout=file, stderr=file, **process)
+            client.on_cell_start = on_cell_start
+            try:
+                await client.async_execute()
+            finally:
+                nbformat.write(notebook, path)
+        log.unlink()
+        place = "the end"
+        seconds = time.monotonic() - begun
+        return Result(task, "done", seconds, folders.finish(task, seconds))
+    except BrokenPipeError:  # nobody reads the progress any more
         raise
-    return run.conclude()
-
-
-def _environment(threads: int) -> dict[str, str]:
-    """The worker's environment: its share of the cores, and this very ltnb whatever its working directory."""
-    environment = dict(os.environ)
-    for name in _THREADS:
-        environment.setdefault(name, str(threads))
-    environment["PYTHONPATH"] = python_path()
-    if environment.get("LTNB_DATA"):
-        environment["LTNB_DATA"] = os.path.abspath(os.path.expanduser(environment["LTNB_DATA"]))
-    return environment
-
-
-def _short(text: str, width: int = 300) -> str:
-    """One line of an error, cut where it gets long."""
-    line = " ".join(text.split())
-    return line if len(line) <= width else line[: width - 3] + "..."
+    except Exception as error:
+        says = f"{place}: {getattr(error, 'ename', type(error).__name__)}: {getattr(error, 'evalue', error)}"
+        says = textwrap.shorten(says, 300, placeholder="...")
+        return Result(task, "failed", time.monotonic() - begun, folders.mark_failed(task), says)

@@ -2,25 +2,29 @@
 
 A run works in ``seed<k>.partial``. When it is through, ``done.json`` is written last and the folder is renamed to
 ``seed<k>`` in one step; when a cell failed, to ``seed<k>.failed``. Whatever a kill leaves is a ``.partial`` folder,
-which the next start removes.
+which the next start removes. Anything else that lies there is not ours and stays untouched.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
+import re
 import shutil
+import sys
 import time
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
 from ltnb._files import replacing
 from ltnb.runner.plan import Task
 
-__all__ = ["finish", "forget", "is_finished", "lock", "mark_failed", "partial_folder", "prepare"]
+__all__ = ["finish", "finished_folders", "forget", "is_finished", "lock", "mark_failed", "partial_folder", "prepare"]
 
 
 def partial_folder(task: Task) -> Path:
@@ -38,11 +42,23 @@ def is_finished(task: Task) -> bool:
         return False
 
 
+def finished_folders(folder: Path) -> list[Path]:
+    """The folders ``<lesson>/seed<k>`` under ``folder`` in which a finished run stands, lessons and seeds in order.
+
+    A finished run under another name, such as ``seed0_old``, is left out; standard error names all of these in a line.
+    """
+    found = [path.parent for path in folder.glob("*/*/done.json") if path.parent.suffix != ".partial"]
+    ours = [path for path in found if re.fullmatch("seed(0|[1-9][0-9]*)", path.name) and path.parent.name[0] != "."]
+    if stray := ", ".join(sorted(str(path.relative_to(folder)) for path in set(found) - set(ours))):
+        print(f"left out, as no folder of a run is named so: {stray}", file=sys.stderr)
+    return sorted(ours, key=lambda path: (path.parent.name, int(path.name.removeprefix("seed"))))
+
+
 def prepare(task: Task) -> Path:
     """An empty working folder; what an earlier, interrupted or failed run left is removed."""
     partial = partial_folder(task)
-    for leftover in (partial, _failed(task)):
-        shutil.rmtree(leftover, ignore_errors=True)
+    _remove(partial)
+    _remove(Path(task.folder + ".failed"))
     partial.mkdir(parents=True)
     return partial
 
@@ -52,24 +68,18 @@ def finish(task: Task, seconds: float) -> Path:
 
     Raises:
         ValueError: the lesson left a ``record.json`` that is not a record.
+        OSError: ``done.json`` cannot be written, as on a full disk: what stood in the folder is then still there.
     """
     partial, folder = partial_folder(task), Path(task.folder)
     if (partial / "record.json").exists():
         from ltnb.results import load_record
 
         load_record(partial)
-    done: dict[str, Any] = {
-        "schema": 1,
-        "key": task.key,
-        "lesson": task.lesson,
-        "parameters": dict(task.parameters),
-        "seconds": round(seconds, 1),
-        "record": _record_hash(partial),
-    }
+    done: dict[str, Any] = {"schema": 1, "key": task.key, "lesson": task.lesson, "parameters": dict(task.parameters)}
+    done |= {"seconds": round(seconds, 1), "record": _record_hash(partial)}
     with replacing(partial / "done.json") as path:
         path.write_text(json.dumps(done, indent=1, sort_keys=True), encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    os.rename(partial, folder)
+    _move(partial, folder)
     return folder
 
 
@@ -79,54 +89,87 @@ def forget(task: Task) -> None:
 
 
 def mark_failed(task: Task) -> Path:
-    """Keep the working folder of a failed run, with the notebook as far as it came, for a look."""
-    failed = _failed(task)
-    shutil.rmtree(failed, ignore_errors=True)
-    os.rename(partial_folder(task), failed)
-    return failed
+    """Keep the working folder of a failed run, with the notebook as far as it came, for a look; says where it is."""
+    failed = Path(task.folder + ".failed")
+    with contextlib.suppress(OSError):
+        _move(partial_folder(task), failed)
+    return failed if failed.exists() else partial_folder(task)
 
 
 @contextlib.contextmanager
 def lock(folder: Path, patience: float = 10.0) -> Iterator[int | None]:
-    """Hold ``folder`` against a second command until this one and its workers (who inherit the lock) are gone.
+    """Hold ``folder``, made when missing, against a second command until this one and its kernels are gone.
+
+    Gives the file descriptor that the kernels inherit, or None where there are no such locks (Windows; some of NFS and
+    Lustre, which is said on standard error).
 
     Args:
-        folder: made when missing.
-        patience: seconds to wait for the workers of a command that was just killed.
-
-    Yields:
-        The file descriptor to pass to workers, None where the system has no such locks.
+        folder: of the runs.
+        patience: seconds to wait for the kernels of a command that was just killed.
 
     Raises:
-        ValueError: another command still works there.
+        ValueError: another command still works there, or nothing can be written there.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        owner = open(folder / ".lock", "a+b", buffering=0)
+    except OSError as error:
+        code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno or 0
+        raise ValueError(f"cannot keep runs in {folder}: {os.strerror(code)}") from None
+    with owner:
+        held = _flock(owner, folder, time.monotonic() + patience)
+        with contextlib.suppress(OSError):  # a full disk: the lock holds without our number in it
+            owner.truncate(0)
+            owner.write(str(os.getpid()).encode())
+        yield owner.fileno() if held else None
+
+
+def _flock(owner: FileIO, folder: Path, end: float) -> bool:
+    """Lock an open file; False where that cannot be done."""
     try:
         import fcntl
     except ImportError:
-        yield None
-        return
-    with open(folder / ".lock", "a+", encoding="utf-8") as file:
-        end = time.monotonic() + patience
-        while True:
-            try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except OSError:
-                if time.monotonic() >= end:
-                    file.seek(0)
-                    owner = file.read().strip() or "unknown"
-                    message = f"another ltnb command (process {owner}) works in {folder}"
-                    raise ValueError(f"{message}: wait for it, or use another --runs-dir") from None
-                time.sleep(0.1)
-        file.truncate(0)
-        file.write(str(os.getpid()))
-        file.flush()
-        yield file.fileno()
+        return False
+    while True:
+        try:
+            fcntl.flock(owner, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return True
+        except OSError as error:
+            if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):
+                says = f"{folder} cannot be locked ({error.strerror}): start no second command there"
+                print(f"warning: {says}", file=sys.stderr)
+                return False
+            if time.monotonic() >= end:
+                owner.seek(0)
+                message = f"another ltnb command (process {owner.read().decode() or 'unknown'}) works in {folder}"
+                raise ValueError(f"{message}: wait for it, or use another --runs-dir") from None
+        time.sleep(0.1)
 
 
-def _failed(task: Task) -> Path:
-    return Path(task.folder + ".failed")
+def _remove(path: Path) -> None:
+    """Remove a folder, or the file or link that stands in its place."""
+    if path.is_symlink() or path.is_file():
+        path.unlink()
+    elif path.exists():
+        shutil.rmtree(path)
+
+
+def _move(source: Path, target: Path) -> None:
+    """Rename a folder; what stands at the target makes way.
+
+    Where the file system cannot rename (a layer or a mount of its own), it is copied, ``done.json`` last: half of a
+    copy never counts as finished.
+    """
+    _remove(target)
+    try:
+        os.rename(source, target)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        shutil.copytree(source, target, ignore=shutil.ignore_patterns("done.json"))
+        if (source / "done.json").exists():
+            shutil.copy2(source / "done.json", target)
+        shutil.rmtree(source, ignore_errors=True)
 
 
 def _record_hash(folder: Path) -> str | None:

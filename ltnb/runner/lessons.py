@@ -8,38 +8,29 @@ states and the traces of other tools go, so that a diff shows what has changed.
 
 from __future__ import annotations
 
-import os
 import re
 import sys
-import tempfile
 import time
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from ltnb._files import replacing
-from ltnb.runner.catalog import find_lesson, lesson_paths
-from ltnb.runner.display import clock
-from ltnb.runner.processes import private_jupyter
+from ltnb.runner.display import clock, make_printable
+from ltnb.runner.kernel import notebook_client
+from ltnb.runner.settings import find_lesson, lesson_paths
 
 __all__ = ["execute_in_place", "normalise"]
 
-_CELL_METADATA = ("tags", "jupyter")
-
 
 def normalise(notebook: Any) -> Any:
-    """Keep only metadata that readers and tools need; changes the notebook node and returns it.
-
-    Args:
-        notebook: an ``nbformat`` version 4 notebook node.
-    """
-    notebook.metadata = {
-        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
-        "language_info": {"name": "python"},
-    }
+    """Keep only metadata that readers and tools need; changes the ``nbformat`` 4 notebook node and returns it."""
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    notebook.metadata = {"kernelspec": kernel, "language_info": {"name": "python"}}
     for cell in notebook.cells:
-        cell.metadata = {key: cell.metadata[key] for key in _CELL_METADATA if cell.metadata.get(key)}
+        cell.metadata = {key: cell.metadata[key] for key in ("tags", "jupyter") if cell.metadata.get(key)}
         if cell.cell_type == "code":
-            cell.outputs = [output for output in cell.outputs if not _is_widget(output)]
+            cell.outputs = [out for out in cell.outputs if not any("widget" in kind for kind in out.get("data", {}))]
             for output in cell.outputs:
                 if "metadata" in output:
                     output.metadata = {}
@@ -47,39 +38,19 @@ def normalise(notebook: Any) -> Any:
 
 
 def execute_in_place(path: Path) -> list[str]:
-    """Run a lesson with its default parameters and write it back with its outputs.
-
-    When a cell fails, the file stays as it was.
-
-    Args:
-        path: the notebook; it runs in its own folder, as JupyterLab runs it.
+    """Run a lesson with its default parameters, in its own folder, and write it back with its outputs.
 
     Returns:
         What a committed lesson must not hold and this one does (text on stderr), one line each.
 
     Raises:
-        nbclient.exceptions.CellExecutionError: a cell raised.
+        nbclient.exceptions.CellExecutionError: a cell raised; the file stays as it was.
     """
     import nbformat
-    from nbclient import NotebookClient
 
     notebook = nbformat.read(path, as_version=4)
-    with tempfile.TemporaryDirectory() as folder:
-        before = dict(os.environ)
-        os.environ.update(private_jupyter(Path(folder)))
-        try:
-            client = NotebookClient(
-                notebook,
-                timeout=None,
-                kernel_name="python3",
-                resources={"metadata": {"path": str(path.parent)}},
-                record_timing=False,
-                coalesce_streams=True,
-            )
-            client.execute()
-        finally:
-            os.environ.clear()
-            os.environ.update(before)
+    with TemporaryDirectory(ignore_cleanup_errors=True) as private:
+        notebook_client(notebook, private, cwd=str(path.parent)).execute()
     normalise(notebook)
     with replacing(path) as temporary:
         nbformat.write(notebook, temporary)
@@ -95,32 +66,26 @@ def main(names: list[str]) -> int:
     """Re-execute the named lessons, or all; 0 when every one ran without writing to stderr."""
     from nbclient.exceptions import CellExecutionError
 
+    make_printable(sys.stdout, sys.stderr)
     try:
         paths = [find_lesson(name) for name in names] or list(lesson_paths().values())
     except (ValueError, FileNotFoundError) as error:
         print(error, file=sys.stderr)
         return 2
-    status = 0
+    failed = False
+    if not paths:
+        print("no lessons in notebooks/")
     for path in paths:
         begun = time.monotonic()
         try:
             complaints = execute_in_place(path)
+            print(f"{path.stem}: {clock(time.monotonic() - begun)}, {path.stat().st_size // 1000} kB", flush=True)
         except (CellExecutionError, RuntimeError) as error:
-            plain = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
-            print(f"{path.stem}: FAILED, left as it was\n{plain}", file=sys.stderr)
-            status = 1
-            continue
-        print(f"{path.stem}: {clock(time.monotonic() - begun)}, {path.stat().st_size // 1000} kB", flush=True)
+            complaints = ["FAILED, left as it was\n" + re.sub(r"\x1b\[[0-9;]*m", "", str(error))]
         for complaint in complaints:
             print(f"{path.stem}: {complaint}", file=sys.stderr)
-            status = 1
-    if not paths:
-        print("no lessons in notebooks/")
-    return status
-
-
-def _is_widget(output: Any) -> bool:
-    return any("widget" in kind for kind in output.get("data", {}))
+        failed |= bool(complaints)
+    return int(failed)
 
 
 if __name__ == "__main__":

@@ -7,15 +7,13 @@ import importlib.metadata
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from ltnb._project import project_root
-from ltnb.runner.catalog import find_lesson, suggest
-from ltnb.runner.parameters import check_overrides, read_parameters
-from ltnb.runner.profile import Profile
+from ltnb.runner.settings import Profile, check_overrides, find_lesson, read_parameters, unknown
 
 __all__ = ["Task", "plan", "plan_one"]
 
@@ -49,19 +47,11 @@ class Task:
         """``lesson seed k``, for messages."""
         return f"{self.lesson} seed {self.seed}"
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain types only, to send to another process."""
-        return {**asdict(self), "parameters": dict(self.parameters)}
-
 
 def plan(profile: Profile, runs_dir: Path, only: Iterable[str] = (), seeds: Iterable[int] = ()) -> list[Task]:
-    """The tasks of a profile, lesson by lesson.
+    """The tasks of a profile, lesson by lesson, in ``runs_dir/<profile>/<lesson>/seed<k>``.
 
-    Args:
-        profile: what :func:`ltnb.runner.profile.load_profile` gave.
-        runs_dir: the folder that holds ``<profile>/<lesson>/seed<k>/``.
-        only: lessons to keep (all when empty).
-        seeds: seeds instead of the profile's (the profile's when empty).
+    ``only`` keeps these lessons and ``seeds`` stand instead of the profile's; all, and the profile's, when empty.
 
     Raises:
         ValueError: an unknown lesson, an unknown or mistyped parameter, two notebooks of one name.
@@ -70,21 +60,17 @@ def plan(profile: Profile, runs_dir: Path, only: Iterable[str] = (), seeds: Iter
     only = list(only)
     for name in only:
         if name not in profile.lessons:
-            known = ", ".join(profile.lessons)
-            hint = suggest(name, profile.lessons)
-            raise ValueError(f"profile {profile.name} has no lesson {name!r}{hint} (it has: {known})")
+            raise unknown(f"profile {profile.name} has no lesson", name, profile.lessons)
     chosen = {name: value for name, value in profile.lessons.items() if not only or name in only}
-    tasks = []
-    owners: dict[str, str] = {}
+    tasks: dict[str, tuple[str, Task]] = {}
     for lesson, parameters in chosen.items():
         for seed in tuple(seeds) or profile.seeds:
             task = plan_one(lesson, {**parameters, "seed": seed}, runs_dir / profile.name)
-            if task.folder in owners:
-                both = f"{owners[task.folder]!r} and {lesson!r}"
+            if task.folder in tasks:
+                both = f"{tasks[task.folder][0]!r} and {lesson!r}"
                 raise ValueError(f"profile {profile.name}: {both} would write into one folder, {task.folder}")
-            owners[task.folder] = lesson
-            tasks.append(task)
-    return tasks
+            tasks[task.folder] = lesson, task
+    return [task for _, task in tasks.values()]
 
 
 def plan_one(lesson: str, parameters: Mapping[str, Any], folder: Path) -> Task:

@@ -9,45 +9,33 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ltnb._project import project_root
+from ltnb.runner.folders import finished_folders
 
 if TYPE_CHECKING:
     from ltnb.results import Record
 
 __all__ = ["finished_folders", "results_table", "write_records"]
 
-SECTION = "headline"
-COLUMNS = ("overall", "many", "medium", "few")
-_HEADS = ("all", "many", "medium", "few")
+COLUMNS = {"overall": "all", "many": "many", "medium": "medium", "few": "few"}  # of a record: as printed
 _WIDTH = 12
 
 
-def finished_folders(folder: Path) -> list[Path]:
-    """The folders ``<lesson>/seed<k>`` under ``folder`` in which a finished run stands, lessons and seeds in order."""
-    found = [path.parent for path in folder.glob("*/seed*/done.json") if path.parent.suffix == ""]
-    return sorted(found, key=lambda path: (path.parent.name, int(path.name.removeprefix("seed"))))
-
-
 def results_table(run_dirs: Iterable[Path]) -> str:
-    """What the runs found, in percent: mean over seeds, with the sample standard deviation where there are several.
+    """What finished runs found, in percent: mean over seeds, with the sample standard deviation of several.
 
     A run counts with the rows of the section ``headline`` of its ``record.json``; runs of a lesson that differ in more
-    than the seed have tables of their own.
-
-    Args:
-        run_dirs: folders of finished runs.
-
-    Raises:
-        ValueError: a record that is there cannot be read.
+    than the seed have tables of their own. Raises ValueError where a record that is there cannot be read.
     """
-    parts = [_part(records) for records in _groups(run_dirs)]
-    return "\n\n".join(part for part in parts if part) or "no results to show"
+    groups: dict[str, list[Record]] = {}
+    for record, _ in _records(run_dirs):
+        settings = {name: value for name, value in record.parameters.items() if name != "seed"}
+        key = json.dumps([record.lesson, record.profile, record.world, settings], sort_keys=True)
+        groups.setdefault(key, []).append(record)
+    return "\n\n".join(filter(None, map(_part, groups.values()))) or "no results to show"
 
 
 def write_records(run_dirs: Iterable[Path]) -> list[Path]:
-    """Collect the records of standard runs into ``figures/records/<lesson>.json`` of the project.
-
-    Args:
-        run_dirs: folders of finished runs.
+    """Collect the records of finished standard runs into ``figures/records/<lesson>.json`` of the project.
 
     Returns:
         The files that were written, one a lesson.
@@ -56,43 +44,35 @@ def write_records(run_dirs: Iterable[Path]) -> list[Path]:
         ValueError: the runs are not of the standard profile, or those of a lesson differ in more than the seed.
         FileNotFoundError: there is no checkout to write to.
     """
-    from ltnb.results import collect, load_record
+    from ltnb.results import collect
 
     root = project_root()
     if root is None:
         raise FileNotFoundError("no ltnb checkout above the working directory: records are written into one")
     by_lesson: dict[str, list[Path]] = {}
-    for folder in run_dirs:
-        if (folder / "record.json").is_file():
-            record = load_record(folder)
-            if record.profile != "standard":
-                raise ValueError(f"records are those of standard runs, {folder} is of profile {record.profile!r}")
-            by_lesson.setdefault(record.lesson, []).append(folder)
+    for record, folder in _records(run_dirs):
+        if record.profile != "standard":
+            raise ValueError(f"records are those of standard runs, {folder} is of profile {record.profile!r}")
+        by_lesson.setdefault(record.lesson, []).append(folder)
     target = root / "figures" / "records"
     target.mkdir(parents=True, exist_ok=True)
     return [collect(folders, lesson, target / f"{lesson}.json") for lesson, folders in by_lesson.items()]
 
 
-def _groups(run_dirs: Iterable[Path]) -> list[list[Record]]:
-    """Records that may be averaged: of one lesson, with the same parameters apart from the seed."""
+def _records(run_dirs: Iterable[Path]) -> list[tuple[Record, Path]]:
     folders = [folder for folder in run_dirs if (folder / "record.json").is_file()]
     if not folders:
-        return []
+        return []  # and nothing heavy is imported
     from ltnb.results import load_record
 
-    groups: dict[str, list[Record]] = {}
-    for folder in folders:
-        record = load_record(folder)
-        settings = {name: value for name, value in record.parameters.items() if name != "seed"}
-        key = json.dumps([record.lesson, record.profile, record.world, settings], sort_keys=True)
-        groups.setdefault(key, []).append(record)
-    return list(groups.values())
+    return [(load_record(folder), folder) for folder in folders]
 
 
 def _part(records: Sequence[Record]) -> str:
+    """The table of records that may be averaged: of one lesson, with the same parameters apart from the seed."""
     from ltnb.results import summary
 
-    rows = summary(records, SECTION, COLUMNS).to_dict("records")
+    rows = summary(records, "headline", tuple(COLUMNS)).to_dict("records")
     if not rows:
         return ""
     first = records[0]
@@ -102,7 +82,7 @@ def _part(records: Sequence[Record]) -> str:
     settings = [given or " ".join(str(word) for word in (data, size) if word), first.parameters.get("backbone")]
     title = ", ".join([first.lesson, *(str(value) for value in settings if value), f"{first.profile}, seed {seeds}"])
     width = max(len(row["row"]) for row in rows)
-    lines = [title, " " * width + "".join(f"{head:>{_WIDTH}}" for head in _HEADS)]
+    lines = [title, " " * width + "".join(f"{head:>{_WIDTH}}" for head in COLUMNS.values())]
     for row in rows:
         cells = [_cell(row[name], row[f"{name}_sd"]) for name in COLUMNS]
         lines.append(f"{row['row']:{width}}" + "".join(f"{cell:>{_WIDTH}}" for cell in cells))

@@ -1,7 +1,6 @@
 """The one training loop of the lessons: batches, schedule, mixed precision, best epoch and resume, on `accelerate`."""
 
-from ltnb.training.cost import StepCost, step_cost
-from ltnb.training.energy import Energy, measured_energy
+from ltnb.training.cost import Energy, StepCost, measured_energy, step_cost
 from ltnb.training.history import History
 from ltnb.training.loop import fit
 from ltnb.training.optimisation import make_optimizer, scheduled_lr

@@ -19,7 +19,7 @@ MAGIC = b"ltnb-checkpoint-1 "  # what a file begins with, before the CRC-32 of a
 
 
 def fingerprint(tensors: Iterable[Tensor]) -> str:
-    """CRC-32 over the bytes, shapes and dtypes of some tensors, as 8 hexadecimal digits.
+    """Compute the CRC-32 over the bytes, shapes and dtypes of some tensors, as 8 hexadecimal digits.
 
     Args:
         tensors: Any tensors, on any device.
@@ -37,20 +37,20 @@ def fingerprint(tensors: Iterable[Tensor]) -> str:
 
 
 def learned_state(model: nn.Module) -> dict[str, Tensor]:
-    """Copy of the entries of `model.state_dict()` that training can change: all but the frozen parameters.
+    """Copy the entries of ``model.state_dict()`` that training can change: all but the frozen parameters.
 
     Args:
         model: The model being trained.
 
     Returns:
-        Name to tensor, copied, on the tensor's own device: parameters with `requires_grad`, and persistent buffers.
+        Name to tensor, copied, on the tensor's own device: parameters with ``requires_grad``, and persistent buffers.
     """
     frozen = {name for name, p in model.named_parameters(remove_duplicate=False) if not p.requires_grad}
     return {name: value.detach().clone() for name, value in model.state_dict().items() if name not in frozen}
 
 
 def load_learned_state(model: nn.Module, state: dict[str, Tensor]) -> None:
-    """Put what `learned_state` copied back into `model`; frozen parameters stay as they are."""
+    """Put what `learned_state` copied back into ``model``; frozen parameters stay as they are."""
     model.load_state_dict(state, strict=False)
 
 
@@ -113,7 +113,7 @@ def load_checkpoint(path: str | Path, settings: dict[str, Any]) -> dict[str, Any
 
 
 def _difference(name: str, stored: Any, now: Any) -> str:
-    """What differs in one setting; of texts of many lines (a model's `repr`) the first line that does."""
+    """What differs in one setting; of texts of many lines (a model's ``repr``) the first line that does."""
     if isinstance(stored, str) and isinstance(now, str):
         lines = zip_longest(stored.splitlines(), now.splitlines(), fillvalue="")
         stored, now = next(((a.strip(), b.strip()) for a, b in lines if a != b), (stored, now))

@@ -20,11 +20,12 @@ class History:
     Attributes:
         step_loss: Loss of every step (mean over the processes when there are several).
         train_loss: Mean of the step losses of each epoch.
-        val_score: What `validate` returned after each epoch; empty without `validate`.
+        val_score: What ``validate`` returned after each epoch; empty without ``validate``.
         lr: Learning rate of the first step of each epoch.
         seconds: Wall time of training and validation together, earlier parts of a resumed run included.
         samples_per_second: Training samples a second; validation and checkpoints are not counted.
-        best_epoch: Epoch (from 0) with the best `val_score`, whose state the model has now; None without `validate`.
+        best_epoch: Epoch (from 0) with the best ``val_score``, whose state the model has now; None without
+            ``validate``.
     """
 
     step_loss: list[float] = field(default_factory=list)
@@ -93,7 +94,7 @@ class LossLog:
 
 @contextmanager
 def progress_bar(show: bool | None, total: int, description: str) -> Iterator[Any]:
-    """A tqdm bar over steps on stderr, or None; `show=None` shows it only on a terminal (never in a notebook)."""
+    """A tqdm bar over steps on stderr, or None; ``show=None`` shows it only on a terminal (never in a notebook)."""
     if show is None:
         show = sys.stderr.isatty()
     if not show:

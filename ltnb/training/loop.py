@@ -9,15 +9,16 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ltnb._checks import describe, fail
+from ltnb._seeds import chosen_seed
 from ltnb.training.checkpoint import fingerprint, learned_state, load_checkpoint, load_learned_state, save_checkpoint
 from ltnb.training.history import History, LossLog, progress_bar
-from ltnb.training.optimisation import OptimizerName, ScheduleName, make_optimizer
+from ltnb.training.optimisation import OptimizerName, Precision, ScheduleName, make_optimizer
 from ltnb.training.randomness import kept_default_generators, mixed_seed, seed_default_generators
 from ltnb.training.settings import Settings
 from ltnb.training.sources import EpochBatches, make_loader
@@ -41,20 +42,21 @@ def fit(
     warmup: float = 0.0,
     schedule: ScheduleName = "cosine",
     max_grad_norm: float | None = None,
-    precision: Literal["fp32", "bf16"] = "fp32",
+    precision: Precision = "fp32",
     validate: Callable[[nn.Module], float] | None = None,
     max_steps: int | None = None,
     seed: int = 0,
+    generator: torch.Generator | None = None,
     num_workers: int = 0,
     checkpoint: str | Path | None = None,
     progress: bool | None = None,
     description: str = "",
 ) -> History:
-    """Train the parameters of `model` that require a gradient.
+    """Train the parameters of a model that require a gradient.
 
     One process trains where the model lies (CPU or GPU). Under `accelerate launch` or `notebook_launcher` every process
     takes an equal part of each batch on its own device, so that steps and learning rates do not depend on their number;
-    `batch_size` must then be a multiple of it, and a short last batch is filled up from the epoch's first samples.
+    ``batch_size`` must then be a multiple of it, and a short last batch is filled up from the epoch's first samples.
 
     Parts of the model without a trainable parameter run in evaluation mode (a frozen BatchNorm keeps its statistics).
     The model is left in evaluation mode. Random numbers that a step draws from torch's default generators (dropout)
@@ -62,30 +64,32 @@ def fit(
 
     Args:
         model: The module to train.
-        objective: `objective(model, batch)` gives the scalar loss; `batch` is what `source` gave, on the model's
-            device.
-        source: Has `len()` and `__getitems__(list of int)`, which returns one collated batch (a tuple of tensors).
+        objective: ``objective(model, batch)`` gives the scalar loss; ``batch`` is what ``source`` gave, on the
+            model's device.
+        source: Has ``len()`` and ``__getitems__(list of int)``, which returns one collated batch (a tuple of tensors).
         lr: Peak learning rate.
         epochs: Passes over the sampler.
         batch_size: Samples a step, over all processes; the last batch of an epoch may be smaller.
-        sampler: Yields `len(sampler)` indices an epoch; None is a permutation drawn from (seed, epoch).
-            `set_epoch(epoch)` is called on the sampler, the source and the objective where they have it.
-        optimizer: `"sgd"` or `"adamw"`, see `make_optimizer`.
+        sampler: Yields ``len(sampler)`` indices an epoch; None is a permutation drawn from (seed, epoch).
+            ``set_epoch(epoch)`` is called on the sampler, the source and the objective where they have it.
+        optimizer: ``"sgd"`` or ``"adamw"``, see `make_optimizer`.
         momentum: Of SGD.
         weight_decay: See `make_optimizer`.
         warmup: Fraction of all steps with a linearly rising rate, in [0, 1), see `scheduled_lr`.
-        schedule: `"cosine"` or `"constant"`, laid over the steps that are really taken.
+        schedule: ``"cosine"`` or ``"constant"``, laid over the steps that are really taken.
         max_grad_norm: Clip the global gradient norm to this.
-        precision: `"bf16"` runs the objective under `torch.autocast`; parameters and optimiser stay float32.
-        validate: `validate(model)`, called after each epoch without gradients and in evaluation mode; higher is better,
-            and the best epoch's state is put back at the end (the earlier of two equal ones).
+        precision: ``"bf16"`` runs the objective under ``torch.autocast``; parameters and optimiser stay float32.
+        validate: ``validate(model)``, called after each epoch without gradients and in evaluation mode; higher is
+            better, and the best epoch's state is put back at the end (the earlier of two equal ones).
         max_steps: Stop after so many steps in all.
         seed: Of the permutations and of the default generators.
+        generator: Gives the seed in place of ``seed``. A run resumes where the generator gives what it gave before;
+            processes that train together need generators in the same state.
         num_workers: Loader processes; 0 loads in this one.
         checkpoint: File that is replaced after each epoch, and from which the same run resumes with the same results to
             the bit, as far as sampler, source and objective depend on nothing but the epoch. It knows these arguments,
-            the data, the initial weights and `repr(model)` (where a module shows its settings in `extra_repr`); it
-            cannot know what `objective` and `validate` compute: the caller must give the same ones.
+            the data, the initial weights and ``repr(model)`` (where a module shows its settings in ``extra_repr``); it
+            cannot know what ``objective`` and ``validate`` compute: the caller must give the same ones.
         progress: Bar on stderr; None shows it only on a terminal.
         description: Text before the bar.
 
@@ -93,10 +97,23 @@ def fit(
         The history of the run.
 
     Raises:
-        ValueError: If an argument is bad, the objective gives no scalar or nothing to differentiate, `validate` gives
-            no number, or the checkpoint belongs to other settings.
+        ValueError: If a number is out of range or a choice unknown, the model has nothing to train, the source is empty
+            or gives no batches, the sampler has no length or other indices than promised, the objective gives no scalar
+            or nothing to differentiate, ``validate`` gives no number, or the checkpoint belongs to other settings.
         FloatingPointError: If the loss is not finite; the message says at which step.
+
+    Example:
+        >>> import torch
+        >>> from ltnb.losses import BalancedSoftmaxLoss
+        >>> from ltnb.training import TensorSource, fit
+        >>> features, labels = torch.eye(3).repeat(20, 1), torch.arange(3).repeat(20)
+        >>> model, loss = torch.nn.Linear(3, 3), BalancedSoftmaxLoss([20, 20, 20])
+        >>> objective = lambda model, batch: loss(model(batch[0]), batch[1])
+        >>> history = fit(model, objective, TensorSource(features, labels), lr=0.5, epochs=5, batch_size=20)
+        >>> len(history.step_loss), history.train_loss[-1] < history.train_loss[0]
+        (15, True)
     """
+    seed = chosen_seed(seed, generator)
     settings = Settings(
         lr=lr,
         epochs=epochs,

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import Literal, get_args
 
 import torch
 from torch import nn
 
+from ltnb._checks import check_choice
+
 OptimizerName = Literal["sgd", "adamw"]
 ScheduleName = Literal["cosine", "constant"]
+Precision = Literal["fp32", "bf16"]
+
+OPTIMIZERS: tuple[OptimizerName, ...] = get_args(OptimizerName)
+SCHEDULES: tuple[ScheduleName, ...] = get_args(ScheduleName)
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 
 def scheduled_lr(
     step: int, total_steps: int, lr: float, warmup: float = 0.0, schedule: ScheduleName = "cosine"
 ) -> float:
-    """Learning rate of one step: a linear warm-up, then half a cosine down to 0, or a constant.
+    """Compute the learning rate of one step: a linear warm-up, then half a cosine down to 0, or a constant.
 
-    With W = int(warmup * T): lr (t+1)/W for t < W, then lr (1 + cos(pi (t-W)/(T-W))) / 2, which is SGDR's Eq. 5
-    (Loshchilov and Hutter, 2017) without restarts.
+    With W = int(warmup * T): lr (t+1)/W for t < W, then lr (1 + cos(pi (t-W)/(T-W))) / 2.
 
     Args:
         step: t, from 0.
@@ -29,7 +35,13 @@ def scheduled_lr(
 
     Returns:
         The learning rate.
+
+    Raises:
+        ValueError: If the schedule is neither of the two.
+
+    Source: SGDR (Loshchilov and Hutter 2017) Eq. 5 without restarts, https://arxiv.org/abs/1608.03983.
     """
+    check_choice(schedule, "schedule", SCHEDULES)
     warmup_steps = int(warmup * total_steps)
     if step < warmup_steps:
         return lr * (step + 1) / warmup_steps
@@ -41,14 +53,14 @@ def scheduled_lr(
 def make_optimizer(
     model: nn.Module, name: OptimizerName, lr: float, momentum: float = 0.9, weight_decay: float = 0.0
 ) -> torch.optim.Optimizer:
-    """SGD or AdamW over the parameters that require a gradient.
+    """Make SGD or AdamW over the parameters that require a gradient.
 
     SGD decays every parameter, as torch's does; AdamW only those of two or more dimensions, so that biases, gains and a
     logit scale are not pulled to 0.
 
     Args:
-        model: Its parameters with `requires_grad` are optimised.
-        name: `"sgd"` or `"adamw"`.
+        model: Its parameters with ``requires_grad`` are optimised.
+        name: ``"sgd"`` or ``"adamw"``.
         lr: Learning rate.
         momentum: Of SGD.
         weight_decay: L2 (SGD) or decoupled (AdamW) decay.
@@ -57,8 +69,9 @@ def make_optimizer(
         The optimiser.
 
     Raises:
-        ValueError: If `model` has nothing to train.
+        ValueError: If the model has nothing to train, or the name is neither of the two.
     """
+    check_choice(name, "name", OPTIMIZERS)
     trainable = [p for p in model.parameters() if p.requires_grad]
     if not trainable:
         raise ValueError(f"model must have a parameter that requires a gradient, {type(model).__name__} has none")

@@ -9,7 +9,7 @@ import torch
 
 
 def mixed_seed(*parts: int) -> int:
-    """One 63-bit seed made of several integers, without the collisions of a sum."""
+    """Make one 63-bit seed of several integers, without the collisions of a sum."""
     return int(np.random.SeedSequence([part % 2**64 for part in parts]).generate_state(1, np.uint64)[0]) >> 1
 
 
@@ -23,6 +23,6 @@ def seed_default_generators(device: torch.device, *parts: int) -> None:
 
 
 def kept_default_generators(device: torch.device) -> AbstractContextManager[None]:
-    """Context that puts torch's CPU generator and that of `device` back at its end, whatever happens inside."""
+    """Context that puts torch's CPU generator and that of ``device`` back at its end, whatever happens inside."""
     index = [] if device.type != "cuda" else [torch.cuda.current_device() if device.index is None else device.index]
     return torch.random.fork_rng(devices=index)

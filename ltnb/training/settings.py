@@ -5,7 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ltnb._checks import check_choice, check_integer, check_number
-from ltnb.training.optimisation import OptimizerName, ScheduleName, scheduled_lr
+from ltnb.training.optimisation import (
+    OPTIMIZERS,
+    PRECISIONS,
+    SCHEDULES,
+    OptimizerName,
+    Precision,
+    ScheduleName,
+    scheduled_lr,
+)
 
 
 @dataclass
@@ -13,7 +21,7 @@ class Settings:
     """Arguments of the same names as those of `fit`, which describes them.
 
     Raises:
-        ValueError: If one is not as described there.
+        ValueError: If one is out of its range or no choice.
     """
 
     lr: float
@@ -25,7 +33,7 @@ class Settings:
     warmup: float
     schedule: ScheduleName
     max_grad_norm: float | None
-    precision: str
+    precision: Precision
     max_steps: int | None
     seed: int
 
@@ -41,9 +49,9 @@ class Settings:
             self.max_grad_norm = check_number(self.max_grad_norm, "max_grad_norm", 0.0, ends="()")
         if self.max_steps is not None:
             self.max_steps = check_integer(self.max_steps, "max_steps", 1)
-        check_choice(self.optimizer, "optimizer", ("sgd", "adamw"))
-        check_choice(self.schedule, "schedule", ("cosine", "constant"))
-        check_choice(self.precision, "precision", ("fp32", "bf16"))
+        check_choice(self.optimizer, "optimizer", OPTIMIZERS)
+        check_choice(self.schedule, "schedule", SCHEDULES)
+        check_choice(self.precision, "precision", PRECISIONS)
 
     def lr_at(self, step: int, total_steps: int) -> float:
         """Learning rate of a step, see `scheduled_lr`."""

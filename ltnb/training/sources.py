@@ -55,11 +55,11 @@ class TensorSource:
 
 
 class EpochBatches:
-    """Batch sampler: lists of indices, a new order each epoch, no more than `limit` batches.
+    """Batch sampler: lists of indices, a new order each epoch, no more than ``limit`` batches.
 
     Args:
-        source: What is sampled; gets `set_epoch` if it has one.
-        sampler: Yields `len(sampler)` indices an epoch, or None for a permutation drawn from (seed, epoch).
+        source: What is sampled; gets ``set_epoch`` if it has one.
+        sampler: Yields ``len(sampler)`` indices an epoch, or None for a permutation drawn from (seed, epoch).
         batch_size: Indices in a batch; the last one may be smaller.
         seed: Of the permutations.
 
@@ -126,7 +126,7 @@ class EpochBatches:
 
 
 def make_loader(accelerator: Any, source: Any, batches: EpochBatches, device: torch.device, num_workers: int) -> Any:
-    """DataLoader over `batches`, prepared by accelerate: each process gets its part of a batch, on `device`.
+    """Make a DataLoader over batches, prepared by accelerate: each process gets its part of a batch, on ``device``.
 
     Raises:
         ValueError: If the batch size is not a multiple of the number of processes.

@@ -11,37 +11,37 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ltnb._checks import check_integer, check_texts, describe, fail
+from ltnb._seeds import chosen_seed
 from ltnb.clip import towers
 from ltnb.clip.backbone import Backbone
 from ltnb.clip.precision import arithmetic
 
 _PLACEHOLDER = "X"  # a word of one token, whose embedding the context replaces
 _STD = 0.02
-_CHUNK = 256
 
 
 class ContextPrompt(nn.Module):
     r"""Class weights t_j = encode("[V]_1 ... [V]_M CLASS_j.") with one learnable context V for all classes.
 
-    A drop-in for ``zero_shot_weights`` that has a gradient. IVLM Eq. 5 trains V, theta_p there, on the cosines z_ij of
-    image i and class j with both towers frozen::
-
-        prompt = ContextPrompt(backbone, class_names)
-        loss = F.cross_entropy(image_embeddings @ prompt().T / temperature, labels)
+    A drop-in for `zero_shot_weights` that has a gradient. IVLM Eq. 5 trains V, theta_p there, by cross-entropy on the
+    cosines z_ij of image i and class j with both towers frozen.
 
     Every call encodes all C prompts, which is what makes CoOp slow with many classes (section 4.1, footnote 2).
 
-    While `forward` runs, a hook on the tower's ``token_embedding`` puts V where the placeholders of "X ... X CLASS."
+    While ``forward`` runs, a hook on the tower's ``token_embedding`` puts V where the placeholders of "X ... X CLASS."
     are; it is removed afterwards, whatever happens, and the backbone works as before. The backbone is no submodule:
-    parameters and state are V alone, and `to` leaves it where it is. Whoever trains V freezes the backbone, for example
-    with ``backbone.set_trainable(image=False, text=False)``: the gradient reaches all of its weights that ask for one.
+    parameters and state are V alone, and ``to()`` leaves it where it is. Whoever trains V freezes the backbone, for
+    example with ``backbone.set_trainable(image=False, text=False)``: the gradient reaches all of its weights that ask
+    for one.
 
     Args:
         backbone: A `Backbone` with one of open_clip's own text towers (of ``CLIP``, ``CustomTextCLIP`` or ``CoCa``).
         class_names: C names, put in as they are. A mini model warns about words never seen in its pre-training.
-        n_ctx: M, the number of context tokens, at least 1; set by `init` where that is given.
+        n_ctx: M, the number of context tokens, at least 1; set by ``init`` where that is given.
         init: Words that V starts from, such as ``"a photo of a"``. None draws V from N(0, 0.02^2).
         seed: Of that draw; the global generator is left as it was.
+        generator: Gives the seed in place of ``seed``.
+        chunk: Prompts encoded at a time; their activations are all kept for the gradient.
 
     Attributes:
         context: V, a parameter (M, W), W the width of the token embedding; float32 (float64 for a float64 backbone).
@@ -49,11 +49,26 @@ class ContextPrompt(nn.Module):
         class_names: List of C str.
 
     Raises:
-        ValueError: If an argument is not as described, the text tower has no ``token_embedding`` (Hugging Face's have
-            none), or a name does not fit into the tower's context length behind M tokens.
+        ValueError: If the backbone is none, names are no non-empty list of str, a number is out of range, ``init`` has
+            no word, both ``seed`` and ``generator`` are given, the text tower has no ``token_embedding`` (Hugging
+            Face's have none), or a name does not fit into the tower's context length behind M tokens.
 
-    Source: IVLM (Wang et al. 2023) section 4.1 and Table 7 (M = 16, class at the end); CoOp (Zhou et al. 2022), whose
-    code has the standard deviation and the full stop.
+    Example:
+        >>> import torch
+        >>> from ltnb import clip
+        >>> from ltnb.tuning import ContextPrompt
+        >>> backbone = clip.load("mini-vit", device="cpu")
+        >>> backbone.set_trainable(image=False, text=False)
+        >>> prompt = ContextPrompt(backbone, ["red frog", "blue beetle"], n_ctx=4)
+        >>> images, labels = torch.eye(2, backbone.embed_dim), torch.tensor([0, 1])
+        >>> loss = torch.nn.functional.cross_entropy(images @ prompt().T / 0.07, labels)
+        >>> loss.backward()
+        >>> prompt.context.grad.shape == prompt.context.shape
+        True
+
+    Source: IVLM (Wang et al. 2023) section 4.1 and Table 7 (M = 16, class at the end),
+    https://arxiv.org/abs/2304.01457; CoOp (Zhou et al. 2022), whose code has the standard deviation and the full stop,
+    https://arxiv.org/abs/2109.01134.
     """
 
     context: nn.Parameter
@@ -67,6 +82,8 @@ class ContextPrompt(nn.Module):
         *,
         init: str | None = None,
         seed: int = 0,
+        generator: torch.Generator | None = None,
+        chunk: int = 256,
     ) -> None:
         super().__init__()
         if not isinstance(backbone, Backbone):
@@ -74,7 +91,8 @@ class ContextPrompt(nn.Module):
         self._backbone = (backbone,)  # in a tuple, because nn.Module would register it
         table: Tensor = _token_embedding(backbone).weight
         self.class_names = check_texts(class_names, "class_names")
-        seed = check_integer(seed, "seed", 0)
+        seed = chosen_seed(seed, generator)
+        self.chunk = check_integer(chunk, "chunk", 1)
         if init is None:
             n_ctx = check_integer(n_ctx, "n_ctx", 1)
             start = _STD * torch.randn(n_ctx, table.shape[1], generator=torch.Generator().manual_seed(seed))
@@ -109,7 +127,7 @@ class ContextPrompt(nn.Module):
 
         Returns:
             (C, D), float32 (float64 for a float64 backbone) on the context's device, differentiable in the context.
-            Products run in the backbone's precision, as in ``Backbone.encode_texts``.
+            Products run in the backbone's precision, as in `Backbone.encode_texts`.
         """
         (backbone,) = self._backbone
         model = backbone.model
@@ -122,7 +140,7 @@ class ContextPrompt(nn.Module):
             return torch.cat([embedded[:, :first], words, embedded[:, behind:]], dim=1)
 
         with _token_embedding(backbone).register_forward_hook(insert), arithmetic(backbone.precision, backbone.device):
-            parts = [towers.encode_text(model, chunk) for chunk in tokens.split(_CHUNK)]
+            parts = [towers.encode_text(model, chunk) for chunk in tokens.split(self.chunk)]
         features = torch.cat(parts)
         features = features.to(self.context.device, torch.promote_types(features.dtype, torch.float32))
         return functional.normalize(features, dim=-1) if normalize else features
@@ -132,7 +150,7 @@ class ContextPrompt(nn.Module):
         return f"n_ctx={self.n_ctx}, classes={len(self.class_names)}, backbone={self._backbone[0].name}"
 
 
-def _token_embedding(backbone: Backbone) -> Any:
+def _token_embedding(backbone: Backbone) -> nn.Embedding:
     """The module of the text tower that turns token ids (B, T) into vectors (B, T, W)."""
     tower = towers.text_module(backbone.model)
     embedding = getattr(tower, "token_embedding", None)
@@ -177,7 +195,7 @@ def _first_word(tokenizer: Any) -> tuple[int, Tensor]:
 
 
 def _word_ids(tokenizer: Any, init: str) -> Tensor:
-    """Ids of the words of `init`, without start, end and padding: int64 (M,)."""
+    """Ids of the words of ``init``, without start, end and padding: int64 (M,)."""
     if not isinstance(init, str) or not init.strip():
         fail("init", "a str with at least one word, or None", init if not isinstance(init, str) else repr(init))
     tokens, fits = _tokenize(tokenizer, [init])

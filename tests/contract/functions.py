@@ -43,19 +43,27 @@ FUNCTIONS = [
     FunctionCase(
         "image_batch",
         image_batch,
-        {"labels": LABELS, "per_class": 2, "seed": 0},
+        {"labels": LABELS, "per_class": 2, "seed": 0, "generator": None},
         (
             BadInput("labels", "negative", lambda y: _array_with(y, -1)),
             BadInput("labels", "floats", lambda y: y.astype(float)),
             BadInput("labels", "empty", lambda y: y[:0]),
             *bad_values("per_class", 0, -1, 2.5, True),
             *bad_values("seed", -1, 0.5),
+            *bad_values("generator", 1, "cpu"),
         ),
     ),
     FunctionCase(
         "score_sentences",
         score_sentences,
-        {**SENTENCES, "image_emb": LOGITS[:4] + 1, "image_labels": torch.tensor([0, 1, 2, 2]), "temperature": 0.07},
+        {
+            **SENTENCES,
+            "image_emb": LOGITS[:4] + 1,
+            "image_labels": torch.tensor([0, 1, 2, 2]),
+            "temperature": 0.07,
+            "logit_scale": None,
+            "block": 8,
+        },
         (
             *bad_features("text_emb", width=False),
             *bad_targets("text_labels"),
@@ -63,6 +71,9 @@ FUNCTIONS = [
             *bad_features("image_emb"),
             *bad_targets("image_labels"),
             *bad_temperature(),
+            *bad_values("temperature", 100, 10.5, torch.tensor(11.0)),
+            BadInput("logit_scale", "beside a temperature", lambda _: 14.3, named="temperature"),
+            *bad_values("block", 0, 2.5),
         ),
     ),
     FunctionCase(
@@ -83,12 +94,14 @@ FUNCTIONS = [
     FunctionCase(
         "top_images",
         top_images,
-        {"query_emb": LOGITS[:2], "image_emb": LOGITS + 1, "k": 3},
+        {"query_emb": LOGITS[:2], "image_emb": LOGITS + 1, "k": 3, "block": 8, "images_at_a_time": 8},
         (
             *(bad for bad in bad_features("query_emb", width=False) if bad.why != "one-dimensional"),
             BadInput("query_emb", "a number", lambda x: x[0, 0]),
             *bad_features("image_emb"),
             *bad_values("k", 0, 6, -1, 2.5, True),
+            *bad_values("block", 0, 2.5),
+            *bad_values("images_at_a_time", 0, 2.5),
         ),
     ),
     FunctionCase(
@@ -141,7 +154,7 @@ FUNCTIONS = [
     FunctionCase(
         "BalancedSampler",
         BalancedSampler,
-        {"labels": LABELS, "strategy": "mix", "num_samples": 3, "seed": 0, "epochs": 2},
+        {"labels": LABELS, "strategy": "mix", "num_samples": 3, "seed": 0, "epochs": 2, "generator": None},
         (
             BadInput("labels", "negative", lambda y: _array_with(y, -1)),
             BadInput("labels", "floats", lambda y: y.astype(float)),
@@ -151,6 +164,7 @@ FUNCTIONS = [
             *bad_values("strategy", "balanced", None),
             *bad_values("num_samples", 0, -1, 2.0, True),
             *bad_values("seed", -1, 0.5, None),
+            *bad_values("generator", 1, "cpu"),
             *bad_values("epochs", 0, 1.0, None),
         ),
     ),
@@ -158,7 +172,13 @@ FUNCTIONS = [
         "BalancedSampler.set_epoch",
         lambda epoch: BalancedSampler(LABELS, "mix", epochs=2).set_epoch(epoch),
         {"epoch": 1},
-        tuple(bad_values("epoch", 2, -1, 0.5, None)),
+        tuple(bad_values("epoch", -1, 0.5, None)),
+    ),
+    FunctionCase(
+        "BalancedSampler, generator",
+        lambda seed: BalancedSampler(LABELS, "class", seed=seed, generator=torch.Generator()),
+        {"seed": 0},
+        tuple(bad_values("seed", 1, -1, 0.5)),
     ),
     FunctionCase(
         "evaluate, labels",
