@@ -159,11 +159,9 @@ def test_dropping_common_padding_changes_nothing(name, texts):
     tokens = backbone.tokenizer(texts)
     assert towers.is_trimmable(backbone.model)
     widths = []
-    handle = towers.text_module(backbone.model).transformer.register_forward_pre_hook(
-        lambda _, x: widths.append(x[0].shape[1])
-    )
-    short = towers.encode_text(backbone.model, tokens)
-    handle.remove()
+    embedding = towers.text_module(backbone.model).token_embedding
+    with embedding.register_forward_hook(lambda _, __, x: widths.append(x.shape[1])):
+        short = towers.encode_text(backbone.model, tokens)
     assert widths == [int(tokens.argmax(dim=1).max()) + 1]
     assert torch.allclose(short, backbone.model.encode_text(tokens), atol=1e-5)
 
@@ -232,7 +230,8 @@ def test_batches_that_are_not_finite_are_named(vit, bad):
 def test_vit_tokens_leave_the_last_block_before_the_final_norm(vit):
     images, seen = noise(vit), []
     handle = vit.model.visual.transformer.resblocks[-1].register_forward_hook(lambda _, __, out: seen.append(out))
-    embedding = vit.encode_images(images, normalize=False)
+    with vit.in_full():
+        embedding = vit.encode_images(images, normalize=False)
     handle.remove()
     tokens = vit.encode_tokens(images)
     assert torch.equal(tokens, seen[0]) and tokens.shape == (2, 1 + 4, 32)

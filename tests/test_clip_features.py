@@ -1,9 +1,16 @@
 """`extract_features`: equal to a plain loop, cached under everything that it depends on, rebuilt when damaged."""
 
 import copy
+import errno
 import json
+import os
 import shutil
+import socket
+import subprocess
 import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
 
 import clip_tiny
 import numpy as np
@@ -49,6 +56,7 @@ def test_all_layers_come_from_one_pass(backbone, tmp_path, monkeypatch):
         layer: clip.extract_features(backbone, dataset, layer=layer) for layer in ("embedding", "pooled", "tokens")
     }
     passes = []
+    backbone.full_towers = True
     backbone.model.visual.transformer.register_forward_hook(lambda *_: passes.append(1))
     clip.extract_features(backbone, dataset, layer="pooled", batch_size=5, cache_dir=tmp_path)
     assert len(passes) == 3
@@ -158,9 +166,11 @@ def change_text_weight(backbone):
         (lambda b: setattr(b, "_preprocess", type(b.preprocessor)((32, 32), (0.5,) * 3, (0.5,) * 3)) or {}, True),
         (change_image_weight, True),
         (change_text_weight, False),
+        (lambda b: b.set_image_size(64) or {}, True),
         (lambda b: {"batch_size": 3}, False),
+        (lambda b: setattr(b, "full_towers", True) or {}, False),
     ],
-    ids=["layer", "normalize", "fingerprint", "count", "precision", "gelu", "preprocess", "image", "text", "batch"],
+    ids="layer normalize fingerprint count precision gelu preprocess image text size batch full".split(),
 )
 def test_the_key_holds_what_the_features_depend_on_and_nothing_else(backbone, tmp_path, change, anew):
     clip.extract_features(backbone, Pictures(), cache_dir=tmp_path)
@@ -234,10 +244,146 @@ def test_an_interrupted_run_leaves_nothing_that_looks_finished(backbone, tmp_pat
     with pytest.raises(KeyboardInterrupt):
         clip.extract_features(backbone, StopsHalfway(), batch_size=2, cache_dir=tmp_path)
     assert entries(tmp_path) == []
-    (tmp_path / ".writing-left-by-a-kill").mkdir()
     dataset = Pictures()
     clip.extract_features(backbone, dataset, cache_dir=tmp_path)
     assert dataset.reads == 12
+
+
+def dead_process():
+    child = subprocess.Popen([sys.executable, "-c", ""])
+    child.wait()
+    return child.pid
+
+
+def test_leftovers_of_killed_runs_go_and_live_ones_stay(backbone, tmp_path):
+    host, dead, long_ago = socket.gethostname(), dead_process(), time.time() - 7200
+    folders = {
+        "old name": (".writing-left-by-a-kill", True, False),
+        "dead": (f".writing-{host}-{dead}-aaaa", True, False),
+        "dead, written just now": (f".writing-{host}-{dead}-bbbb", False, True),
+        "alive": (f".writing-{host}-{os.getpid()}-cccc", True, True),
+        "elsewhere": (f".writing-not-{host}-{os.getpid()}-dddd", True, False),
+        "elsewhere, written just now": (f".writing-not-{host}-{dead}-eeee", False, True),
+    }
+    for name, old, _ in folders.values():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.npy").write_bytes(b"half")
+        for path in (tmp_path / name / "x.npy", tmp_path / name):
+            os.utime(path, (long_ago, long_ago) if old else None)
+    mine = tmp_path / "notes of mine"
+    mine.mkdir()
+    os.utime(mine, (long_ago, long_ago))
+    clip.extract_features(backbone, Pictures(), cache_dir=tmp_path)
+    assert {what: (tmp_path / name).exists() for what, (name, *_) in folders.items()} == {
+        what: stays for what, (_, _, stays) in folders.items()
+    }
+    assert mine.exists()
+
+
+def test_a_draft_that_is_written_to_is_not_old(backbone, tmp_path):
+    long_ago = time.time() - 7200
+    draft = tmp_path / ".writing-elsewhere-1-aaaa"
+    draft.mkdir()
+    (draft / "x.npy").write_bytes(b"growing")  # does not touch the folder's own time
+    os.utime(draft, (long_ago, long_ago))
+    clip.extract_features(backbone, Pictures(), cache_dir=tmp_path)
+    assert draft.exists()
+
+
+@pytest.fixture
+def small_files():
+    """Files of this process may have 3,500 bytes: the first batch of tokens fits, the second does not."""
+    resource = pytest.importorskip("resource", reason="no limits on this system")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (3500, before[1]))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("layers", [("tokens",), ("embedding", "tokens")])
+def test_a_disk_that_takes_no_more_is_named(backbone, tmp_path, small_files, layers):
+    dataset = Pictures()
+    with pytest.raises(OSError, match=r"cache '.*here' cannot be written: File too large.*cache_dir") as error:
+        clip.extract_layers(backbone, dataset, layers, batch_size=4, cache_dir=tmp_path / "here")
+    assert error.value.errno == errno.EFBIG and entries(tmp_path / "here") == []
+    assert dataset.reads == 8
+
+
+def test_a_disk_that_is_too_small_is_named_after_the_first_batch(backbone, tmp_path, monkeypatch):
+    dataset = Pictures()
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: SimpleNamespace(free=1000))
+    with pytest.raises(OSError, match=r"no space: it needs \d+\.\d MB, \d+\.\d MB are free"):
+        clip.extract_features(backbone, dataset, batch_size=3, cache_dir=tmp_path)
+    assert dataset.reads == 3 and entries(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["y.npy", "recipe.json"])
+def test_a_disk_that_is_full_at_the_end_is_named(backbone, tmp_path, monkeypatch, name):
+    def fails(*_, **__):
+        raise OSError(errno.EDQUOT, os.strerror(errno.EDQUOT))
+
+    monkeypatch.setattr(*((np, "save") if name == "y.npy" else (Path, "write_text")), fails)
+    with pytest.raises(OSError, match=f"cannot be written: {os.strerror(errno.EDQUOT)}"):
+        clip.extract_features(backbone, Pictures(), cache_dir=tmp_path)
+    assert entries(tmp_path) == []
+
+
+def test_a_fault_of_the_dataset_is_not_blamed_on_the_cache(backbone, tmp_path):
+    class Lost(BulkPictures):
+        def images(self, indices):
+            raise FileNotFoundError(errno.ENOENT, "gone", "a.jpg")
+
+    with pytest.raises(FileNotFoundError, match="gone"):
+        clip.extract_features(backbone, Lost(), cache_dir=tmp_path)
+    assert entries(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_written_costs_the_cache_only(backbone, tmp_path, monkeypatch):
+    expected = clip.extract_layers(backbone, Pictures())
+    for place in ("/proc/ltnb/features", tmp_path):  # no folder can be made; none can be made in it
+
+        def read_only(**_):
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+        monkeypatch.setattr("tempfile.mkdtemp", read_only)
+        with pytest.warns(UserWarning, match=f"features are not kept: the cache '{place}' cannot be written"):
+            found = clip.extract_layers(backbone, Pictures(), cache_dir=place)
+        assert all(torch.equal(found[layer].x, expected[layer].x) for layer in expected)
+    assert entries(tmp_path) == []
+
+
+def test_an_entry_in_a_read_only_folder_is_read(backbone, tmp_path, monkeypatch, recwarn):
+    clip.extract_features(backbone, Pictures(), cache_dir=tmp_path)
+    monkeypatch.setattr("tempfile.mkdtemp", lambda **_: pytest.fail("nothing is to be written"))
+    dataset = Pictures()
+    clip.extract_features(backbone, dataset, cache_dir=tmp_path)
+    assert dataset.reads == 0 and not recwarn.list
+
+
+def test_an_entry_that_cannot_be_moved_into_place_costs_the_cache_only(backbone, tmp_path, monkeypatch):
+    def refused(*_):
+        raise OSError(errno.ENOTSUP, "no renaming here")
+
+    monkeypatch.setattr(Path, "rename", refused)
+    with pytest.warns(UserWarning, match="features are not kept.*no renaming here"):
+        found = clip.extract_features(backbone, Pictures(), cache_dir=tmp_path)
+    assert entries(tmp_path) == []
+    assert torch.equal(found.x, clip.extract_features(backbone, Pictures()).x) and found.y.tolist() == [0, 1, 2] * 4
+
+
+def test_file_systems_without_maps_and_flushes(backbone, tmp_path, monkeypatch):
+    def missing(*_, **__):
+        raise OSError(errno.ENOSYS, "not here")
+
+    monkeypatch.setattr(np, "memmap", missing)
+    monkeypatch.setattr(np.lib.format, "open_memmap", missing)
+    monkeypatch.setattr("numpy.lib._format_impl.open_memmap", missing, raising=False)
+    monkeypatch.setattr(os, "fsync", missing)
+    expected = clip.extract_features(backbone, Pictures()).x
+    for reads in (12, 0):
+        dataset = Pictures()
+        found = clip.extract_features(backbone, dataset, cache_dir=tmp_path)
+        assert torch.equal(found.x, expected) and dataset.reads == reads
 
 
 # What goes wrong -----------------------------------------------------------------------------------------------------
@@ -247,6 +393,7 @@ def test_features_that_are_not_finite_are_named(backbone, tmp_path):
     class Poisoned(Pictures):
         pass
 
+    backbone.full_towers = True
     real = backbone.model.visual.forward
     backbone.model.visual.forward = lambda x: (
         real(x) * torch.tensor([1.0, float("nan")])[(x[:, 0, 0, 0] > 1.0).long(), None]

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from ltnb import clip
-from ltnb.clip import mini, weight_files
+from ltnb.clip import archives, mini
 from ltnb.clip.precision import autocast, cpu_has_bf16, resolve_device, resolve_precision
 
 IMAGES = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(0))
@@ -64,19 +64,8 @@ def test_parse_backbone_names_what_is_wrong(text):
         clip.parse_backbone(text)
 
 
-@pytest.mark.parametrize(
-    "wrap",
-    [
-        lambda state: state,
-        lambda state: {"state_dict": state, "epoch": 3},
-        lambda state: {"state_dict": {f"module.{k}": v for k, v in state.items()}, "epoch": 3},
-        lambda state: {f"module.{k}": v for k, v in state.items()},
-        lambda state: {k: v.half() for k, v in state.items()},
-    ],
-    ids=["plain", "nested", "nested module", "module", "half"],
-)
-def test_every_usual_layout_of_a_checkpoint_loads(source, tmp_path, wrap):
-    path = save(tmp_path, wrap(source.model.state_dict()))
+def test_half_precision_files_load_as_float32(source, tmp_path):
+    path = save(tmp_path, {k: v.half() for k, v in source.model.state_dict().items()})
     loaded = tiny(path, quick_gelu=False)
     assert torch.allclose(loaded.encode_images(IMAGES), source.encode_images(IMAGES), atol=2e-3)
     assert loaded.pretrained == "weights.pt" and not loaded.training
@@ -110,8 +99,8 @@ def test_a_file_must_say_which_gelu(source, tmp_path):
 def publish(monkeypatch, path, quick_gelu, models=(clip_tiny.TINY, f"{clip_tiny.TINY}-quickgelu"), digits=64):
     digest = hashlib.sha256(path.read_bytes()).hexdigest()[:digits]
     config = {"quick_gelu": quick_gelu, "mean": (0.5, 0.5, 0.5), "std": (0.25, 0.25, 0.25), "interpolation": "bilinear"}
-    known = weight_files.KnownArchive(digest, "openai", config, list(models))
-    monkeypatch.setattr(weight_files, "known_archives", lambda: {digest: known})
+    known = archives.KnownArchive(digest, "openai", config, list(models))
+    monkeypatch.setattr(archives, "known_archives", lambda: {digest: known})
 
 
 @pytest.mark.parametrize("digits", [64, 8])
@@ -129,7 +118,7 @@ def test_a_published_archive_knows_its_gelu_and_its_preprocessing(source, tmp_pa
 
 
 def test_known_archives_are_those_that_open_clip_lists():
-    known = weight_files.known_archives()
+    known = archives.known_archives()
     whole = [archive for digits, archive in known.items() if len(digits) == 64]
     assert {model for archive in whole for model in archive.models} >= {"RN50", "ViT-B-16", "ViT-B-16-quickgelu"}
     assert all(archive.quick_gelu and archive.tag == "openai" for archive in whole)
@@ -154,7 +143,7 @@ def scripted(source, folder) -> Path:
 
 def test_torchscript_only_of_known_archives(source, tmp_path, monkeypatch):
     path = scripted(source, tmp_path)
-    assert weight_files.is_torchscript(path) and not weight_files.is_torchscript(save(tmp_path, {}))
+    assert archives.is_torchscript(path) and not archives.is_torchscript(save(tmp_path, {}))
     for digits in (None, 8):  # eight digits identify a GELU kind, but are no reason to run code
         if digits:
             publish(monkeypatch, path, False, digits=digits)
@@ -359,6 +348,22 @@ def test_a_folder_with_its_own_configuration(source, tmp_path):
     assert torch.allclose(loaded.encode_texts(["owl"]), source.encode_texts(["owl"]), atol=1e-6)
     with pytest.raises(ValueError, match="must be None"):
         clip.load(f"local-dir:{tmp_path}", "openai")
+
+
+def test_a_folder_of_a_training_run_is_opened_like_a_file(source, tmp_path):
+    import open_clip
+
+    (tmp_path / "open_clip_config.json").write_text(
+        json.dumps({"model_cfg": open_clip.get_model_config(clip_tiny.TINY)})
+    )
+    state = {f"module.{name}": value for name, value in source.model.state_dict().items()}
+    save(tmp_path, {"epoch": 3, "state_dict": state, "optimizer": {}}, "epoch_3.pt")
+    assert clip.load(f"local-dir:{tmp_path}", device="cpu").weights_hash == source.weights_hash
+    save(tmp_path, {"model": {name: 2 * value for name, value in state.items()}}, "open_clip_pytorch_model.bin")
+    assert clip.load(f"local-dir:{tmp_path}", device="cpu").weights_hash != source.weights_hash  # the usual name wins
+    save(tmp_path, {"weight": torch.ones(3)}, "open_clip_model.safetensors")
+    with pytest.raises(ValueError, match=r"open_clip_model\.safetensors"):
+        clip.load(f"local-dir:{tmp_path}", device="cpu")
 
 
 def test_shipped_weights_are_small_and_load():

@@ -1,4 +1,4 @@
-"""The last block for one token, and sentences in groups: the same numbers as open_clip's own forward pass."""
+"""The last block for one token, sentences in groups, and the flag that asks for open_clip's own forward pass."""
 
 import copy
 
@@ -83,33 +83,18 @@ def test_open_clips_own_loop_is_kept_where_it_must_be():
     assert not towers.reads_one(net)
 
 
-@pytest.mark.parametrize("part", ["", *(f"resblocks.2{name}" for name in ("", ".attn", ".ln_1", ".mlp", ".mlp.c_fc"))])
-def test_whoever_listens_or_changes_something_gets_open_clips_own_loop(part):
-    for kind in ("forward_hook", "forward_pre_hook", "full_backward_hook", "full_backward_pre_hook"):
-        net = transformer()
-        handle = getattr(net.get_submodule(part), f"register_{kind}")(lambda *_: None)
-        assert not towers.reads_one(net)
-        handle.remove()
-        assert towers.reads_one(net)
-    net.get_submodule(part).forward = lambda x, **_: x
-    assert not towers.reads_one(net)
+@pytest.mark.parametrize("part", ["attn", "mlp"])
+def test_blocks_with_exchanged_parts_are_run_as_they_are(part):
     net = transformer()
-    net.get_submodule(part).compile(backend="eager")
+    setattr(net.resblocks[-1], part, torch.nn.Identity())
     assert not towers.reads_one(net)
 
 
-def test_edited_blocks_are_run_as_they_are():
+def test_earlier_blocks_are_computed_as_ever():
     net, heard = transformer(), []
-    net.resblocks[-1].attention = lambda q_x, **_: q_x
-    assert not towers.reads_one(net)
-    for name in ("attn", "mlp"):
-        net = transformer()
-        setattr(net.resblocks[-1], name, torch.nn.Identity())
-        assert not towers.reads_one(net)
-    net = transformer()
     net.resblocks[0].register_forward_hook(lambda _, __, output: heard.append(output.shape))
     towers.one_token(net, tokens(), torch.zeros(4, dtype=torch.int64))
-    assert towers.reads_one(net) and heard == [(4, 7, 24)]  # earlier blocks are computed as ever
+    assert heard == [(4, 7, 24)]
 
 
 @pytest.mark.parametrize("name", [clip_tiny.TINY, f"{clip_tiny.TINY}-quickgelu", clip_tiny.TINY_CUSTOM])
@@ -131,17 +116,110 @@ def test_pictures_and_their_gradients_are_open_clips_own(name, layer):
         torch.testing.assert_close(both[0][parameter], grad, rtol=1e-4, atol=1e-4)
 
 
-def test_whoever_listens_to_an_image_tower_hears_all_tokens():
-    backbone = tiny()
-    visual, heard = backbone.model.visual, []
+# The flag ------------------------------------------------------------------------------------------------------------
+
+
+def flags(backbone):
+    """Ways to ask for open_clip's own pass; the last one leaves no trace."""
+    backbone.full_towers = True
+    yield
+    backbone.full_towers = False
+    with backbone.in_full():
+        yield
+    assert not backbone.full_towers
+
+
+PARTS = ["resblocks.-1", "", "resblocks.-1.mlp", "resblocks.-1.ln_2"]
+
+
+def listener(tower, part, heard):
+    last = tower.transformer.resblocks[-1]
+    module = {"resblocks.-1": last, "": tower.transformer, "resblocks.-1.mlp": last.mlp, "resblocks.-1.ln_2": last.ln_2}
+    return module[part].register_forward_hook(lambda _, __, output: heard.append(output.shape))
+
+
+@pytest.mark.parametrize("part", PARTS)
+def test_in_full_a_hook_in_the_image_tower_hears_all_tokens(part):
+    backbone, heard = tiny(), []
     images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
     alone = backbone.encode_images(images)
-    last = visual.transformer.resblocks[-1]
-    for module in (last, visual.transformer, visual, visual.ln_post, last.mlp, last.ln_2):
-        handle = module.register_forward_hook(lambda _, __, output: heard.append(output.shape))
-        torch.testing.assert_close(backbone.encode_images(images), alone)
-        handle.remove()
-    assert heard == [(2, 5, 32), (2, 5, 32), (2, 24), (2, 5, 32), (2, 5, 32), (2, 5, 32)]
+    with listener(backbone.model.visual, part, heard):
+        backbone.encode_images(images)
+        assert heard == ([] if part in PARTS[:2] else [(2, 1, 32)])  # as the class says of the shortcut
+        heard.clear()
+        for _ in flags(backbone):
+            torch.testing.assert_close(backbone.encode_images(images), alone)
+            backbone.encode_pooled(images)
+    assert heard == [(2, 5, 32)] * 4
+
+
+@pytest.mark.parametrize("name", [clip_tiny.TINY, clip_tiny.TINY_CUSTOM])
+@pytest.mark.parametrize("part", PARTS)
+def test_in_full_a_hook_in_the_text_tower_hears_all_sentences_and_tokens(name, part):
+    backbone, heard = tiny(name), []
+    texts = [" ".join(["owl"] * (1 + 12 * (i % 2))) for i in range(100)]
+    alone = backbone.encode_texts(texts)
+    with listener(towers.text_module(backbone.model), part, heard):
+        for _ in flags(backbone):
+            torch.testing.assert_close(backbone.encode_texts(texts), alone, rtol=1e-5, atol=1e-5)
+    assert heard == [(100, 16, 32)] * 2
+
+
+def test_in_full_the_outputs_and_the_methods_are_open_clips_own():
+    backbone = tiny(clip_tiny.TINY_CUSTOM)
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad(), backbone.in_full():
+        assert torch.equal(backbone.encode_images(images, normalize=False), backbone.model.encode_image(images))
+        found = backbone.encode_texts(["owl", "a red owl"], normalize=False)
+        assert torch.equal(found, backbone.model.encode_text(backbone.tokenizer(["owl", "a red owl"])))
+        backbone.model.visual.transformer.resblocks[-1].forward = lambda x, **_: 0 * x
+        zero = torch.zeros(2, 5, 32)
+        assert torch.equal(backbone.encode_pooled(images), backbone.model.visual.ln_post(zero)[:, 0])
+
+
+def test_the_flag_comes_back_after_an_error():
+    backbone = tiny()
+    with pytest.raises(KeyboardInterrupt), backbone.in_full():
+        raise KeyboardInterrupt
+    assert not backbone.full_towers
+    backbone.full_towers = True
+    with backbone.in_full():
+        pass
+    assert backbone.full_towers
+
+
+@pytest.mark.parametrize("name", [clip_tiny.TINY, clip_tiny.TINY_CUSTOM])
+def test_gradient_checkpointing_goes_through_every_block(name, monkeypatch):
+    import open_clip.transformer
+
+    backbone, plain, ran = tiny(name), tiny(name), []
+    original = open_clip.transformer.checkpoint
+    monkeypatch.setattr(open_clip.transformer, "checkpoint", lambda *a, **k: ran.append(1) or original(*a, **k))
+    images = torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(1))
+    backbone.set_grad_checkpointing()
+    for model in (backbone, plain):
+        (model.encode_images(images).sum() + model.encode_texts(["owl", "red owl"]).sum()).backward()
+    assert len(ran) == 3 + 2
+    torch.testing.assert_close(gradients(backbone.model), gradients(plain.model), rtol=1e-4, atol=1e-5)
+    backbone.set_grad_checkpointing(False)
+    assert towers.reads_class_token(backbone.model.visual)
+
+
+def test_a_hook_on_the_words_hears_the_groups():
+    backbone, shapes = tiny(), []
+    ids = backbone.tokenizer([" ".join(["owl"] * (1 + 12 * (i % 2))) for i in range(128)])
+    with backbone.model.token_embedding.register_forward_hook(lambda _, __, out: shapes.append(tuple(out.shape[:2]))):
+        towers.encode_text(backbone.model, ids)
+        assert shapes == [(64, 3), (64, 15)]  # no sentence pays for a longer one of another group
+        shapes.clear()
+        towers.encode_text(backbone.model, ids, group=50)
+        assert shapes == [(50, 3), (50, 15), (28, 15)]
+        shapes.clear()
+        towers.encode_text(backbone.model, ids, group=128)
+        assert shapes == [(128, 15)]
+
+
+# Other towers --------------------------------------------------------------------------------------------------------
 
 
 def test_a_namesake_of_the_image_tower_only_has_to_embed():
@@ -181,40 +259,6 @@ def test_many_sentences_keep_their_order_and_gradients(name, count):
     for parameter in ("transformer.resblocks.0.mlp.c_fc.weight", "transformer.resblocks.1.attn.in_proj_weight"):
         one, two = (module.get_parameter(parameter).grad for module in both)
         torch.testing.assert_close(one, two, rtol=1e-4, atol=1e-4)
-
-
-def test_no_sentence_pays_for_a_longer_one_of_another_group(monkeypatch):
-    backbone, shapes, encode = tiny(), [], towers._encode
-
-    def watched(tower, ids, end):
-        shapes.append((len(ids), int(end.max()) + 1))
-        return encode(tower, ids, end)
-
-    monkeypatch.setattr(towers, "_encode", watched)
-    ids = backbone.tokenizer([" ".join(["owl"] * (1 + 12 * (i % 2))) for i in range(128)])
-    towers.encode_text(backbone.model, ids)
-    assert shapes == [(64, 3), (64, 15)]
-
-
-@pytest.mark.parametrize("name", [clip_tiny.TINY, clip_tiny.TINY_CUSTOM])
-@pytest.mark.parametrize("part", ["token_embedding", "transformer", "transformer.resblocks.0.ln_1", "ln_final"])
-def test_whoever_listens_to_a_text_tower_gets_all_sentences_in_order(name, part):
-    backbone, heard = tiny(name), []
-    ids = backbone.tokenizer([" ".join(["owl"] * (1 + 12 * (i % 2))) for i in range(100)])
-    tower = towers.text_module(backbone.model)
-    alone = towers.encode_text(backbone.model, ids)
-    tower.get_submodule(part).register_forward_hook(lambda _, __, output: heard.append(output))
-    torch.testing.assert_close(towers.encode_text(backbone.model, ids), alone, rtol=1e-5, atol=1e-5)
-    assert len(heard) == 1 and len(heard[0]) == 100
-    if part == "token_embedding":
-        assert torch.equal(heard[0], tower.token_embedding.weight[ids[:, :15]])
-
-
-def test_whoever_listens_to_a_whole_text_tower_hears_it():
-    backbone, heard = tiny(clip_tiny.TINY_CUSTOM), []
-    backbone.model.text.register_forward_hook(lambda _, __, output: heard.append(output))
-    found = backbone.encode_texts(["owl", "a red owl"], normalize=False)
-    assert len(heard) == 1 and torch.equal(heard[0], found)
 
 
 def test_embeddings_of_coca_are_not_normalised_unasked():

@@ -19,9 +19,8 @@ def backbone(tmp_path_factory):
 
 
 @pytest.mark.parametrize("templates", ["a {}", clip.TEMPLATES["single"], clip.TEMPLATES["ballad"]])
-def test_equals_the_mean_of_normalised_prompts(backbone, templates, monkeypatch):
-    monkeypatch.setattr("ltnb.clip.zero_shot._CHUNK", 5)
-    weights = clip.zero_shot_weights(backbone, NAMES, templates)
+def test_equals_the_mean_of_normalised_prompts(backbone, templates):
+    weights = clip.zero_shot_weights(backbone, NAMES, templates, batch_size=5)
     prompts = (templates,) if isinstance(templates, str) else templates
     assert weights.shape == (3, 24) and not weights.requires_grad
     for c, name in enumerate(NAMES):
@@ -76,3 +75,9 @@ def test_bad_input_is_named(backbone, names, templates, message):
     with pytest.raises(ValueError, match=message):
         clip.zero_shot_weights(backbone, names, templates)
     assert torch.is_tensor(clip.zero_shot_weights(backbone, np.array(["frog"]), "a {}"))
+
+
+@pytest.mark.parametrize("bad", [0, -1, 2.0])
+def test_a_bad_batch_size_is_named(backbone, bad):
+    with pytest.raises(ValueError, match="batch_size must be"):
+        clip.zero_shot_weights(backbone, ["frog"], "a {}", batch_size=bad)

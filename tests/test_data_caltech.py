@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import tarfile
 
 import numpy as np
@@ -43,6 +44,27 @@ def test_tree_alone(tree):
     assert image.mode == "RGB" and label == 0
     assert caltech(tree, imbalance=10).train.fingerprint == data.train.fingerprint
     assert caltech(tree, imbalance=10, seed=1).train.fingerprint != data.train.fingerprint
+
+
+def test_droppings_are_skipped_and_other_suffixes_taken(tree, tmp_path):
+    folder = tmp_path / "101_ObjectCategories"
+    shutil.copytree(tree / "caltech101" / "101_ObjectCategories", folder)
+    before = caltech(tmp_path, imbalance=10)
+    for name in ("ant/.ipynb_checkpoints/image_0001.jpg", "ant/._image_0001.jpg", ".cache/x.jpg", "__MACOSX/x.jpg"):
+        (folder / name).parent.mkdir(exist_ok=True)
+        shutil.copy(folder / "ant" / "image_0001.jpg", folder / name)
+    assert caltech(tmp_path, imbalance=10).train.fingerprint == before.train.fingerprint
+    for i in range(5):
+        shutil.copy(folder / "ant" / "image_0001.jpg", folder / "ant" / f"extra_{i}.JPEG")
+    (folder / "ant" / "notes.xyz").touch()
+    with pytest.warns(UserWarning, match="1 file ignored: .xyz 1"):
+        data = caltech(tmp_path, imbalance=1)
+    assert data.class_counts[2] == caltech_size(25) > caltech_size(20)
+
+
+def caltech_size(n):
+    """Pictures of n left for training: the shares of CoOp's split are 50 : 20 : 30."""
+    return n - round(0.2 * n) - round(0.3 * n)
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -83,6 +83,31 @@ def test_validation_comes_only_from_where_it_was_asked(save):
     assert load_features(both, val=None, text=None).text_x is None
 
 
+def test_four_arrays_are_enough(save):
+    with pytest.warns(UserWarning, match="holds no class_names: the classes are called '0' to '2', and what needs"):
+        data = load_features(save(change=["class_names"]))
+    assert data.class_names == ["0", "1", "2"] and data.class_counts.tolist() == [10, 10, 10]
+    assert not data.named and "no class names" in repr(data)
+    assert load_features(save()).named and "no class names" not in repr(load_features(save()))
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        ({"train_y": np.where(np.arange(30) == 4, 2**60, np.arange(30) % 3)}, r"train_y must be in 0\.\.29.*got 11529"),
+        ({"train_y": np.arange(30) % 3 * 2}, r"train_y has no row of 2 of 5 classes"),
+        ({"train_y": np.arange(30) % 3 - 1}, r"train_y must be >= 0, got -1"),
+        ({"test_y": np.arange(30) % 4}, r"test_y must be in 0\.\.2, got 3 at position 3"),
+        ({"text_x": np.ones((4, 8), np.float32)}, "train_y has no row of 1 of 4 classes"),
+        ({"class_counts": np.asarray([10, 10])}, r"train_y must be in 0\.\.1, got 2"),
+        ({"class_counts": np.asarray(3)}, "class_counts"),
+    ],
+)
+def test_a_file_without_names_is_checked_as_one_with_them(save, more, message):
+    with pytest.raises(ValueError, match=message):
+        load_features(save(change=["class_names"], **more))
+
+
 def with_value(key, position, value):
     def change():
         array = arrays()[key]
@@ -115,6 +140,10 @@ BAD = {
     "no classes": (lambda: {"class_names": np.asarray([], dtype=str)}, "class_names"),
     "blank name": (lambda: {"class_names": np.asarray(["a", " ", "c"])}, "class_names has no name for class 1"),
     "pickled names": (lambda: {"class_names": np.asarray(["a", "b", None], object)}, "cannot be read.*pickle"),
+    "names in another encoding": (
+        lambda: {"class_names": np.asarray([b"a", b"\xe9", b"c"])},
+        "class_names must be UTF-8",
+    ),
     "numbers as names": (lambda: {"class_names": np.arange(3)}, "class_names must be strings"),
     "wrong counts": (lambda: {"class_counts": np.asarray([10, 11, 9])}, "class_counts says 11 for class 1.*has 10"),
     "half a validation": (lambda: {"val_x": np.ones((2, 8), np.float32)}, "val_y is missing"),

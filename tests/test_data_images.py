@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 import pickle
 import shutil
+import struct
+import unicodedata
+import zlib
 
 import numpy as np
 import pytest
 import torch
 from PIL import Image
 
+from ltnb._pictures import picture_suffixes
 from ltnb.data import LongTailData
 from ltnb.data.images import ImageArrays, ImageFiles, read_image, readable
 from ltnb.data.splitting import shuffled_by_class, split_by_class
@@ -88,15 +92,84 @@ def test_every_mode_becomes_rgb_and_upright(tmp_path):
     palette = Image.new("P", (5, 4))
     palette.putpalette([255, 0, 0, 0, 0, 255])
     palette.save(tmp_path / "t.png", transparency=bytes([128, 255]))
-    assert read_image(tmp_path / "t.png").getpixel((0, 0)) == (255, 0, 0)
+    assert read_image(tmp_path / "t.png").getpixel((0, 0)) == (255, 127, 127)  # half of it is the white ground
     Image.new("CMYK", (5, 4)).save(tmp_path / "x.jpg")
     assert read_image(tmp_path / "x.jpg").mode == "RGB"
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright
     assert read_image(picture(tmp_path / "p.jpg", size=(20, 10), exif=exif)).size == (10, 20)
-    Image.fromarray(np.full((4, 5), 3000, np.uint16)).save(tmp_path / "deep.png")
-    with pytest.raises(ValueError, match="I;16.*convert it to 8 bits"):
-        read_image(tmp_path / "deep.png")
+
+
+@pytest.mark.parametrize("suffix", sorted({".jpg", ".png", ".webp", ".tif", ".avif"} & picture_suffixes()))
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_pictures_are_turned_upright_once(tmp_path, suffix, orientation):
+    name = f"x{suffix}"
+    corner = Image.new("RGB", (32, 16), "white")
+    corner.paste("black", (0, 0, 8, 8))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    corner.save(tmp_path / name, exif=exif.tobytes())
+    turned = np.asarray(read_image(tmp_path / name).convert("L"), dtype=float)
+    quarter_turns = {3: 2, 6: -1, 8: 1}[orientation]
+    expected = np.rot90(np.asarray(corner.convert("L"), dtype=float), quarter_turns)
+    assert turned.shape == expected.shape and np.abs(turned - expected).mean() < 8
+
+
+def broken_exif(kind, tmp_path):
+    """A picture of 50 x 30 whose pixels are fine, and whose metadata are not."""
+    base = Image.fromarray(np.random.default_rng(0).integers(0, 255, (30, 50, 3)).astype("uint8"))
+    path = tmp_path / f"x.{kind.split()[0]}"
+    if kind == "png":
+        base.save(path)
+        raw, data = path.read_bytes(), b"\0\x08\0\x02\x01\x12\0\x03"
+        checksum = struct.pack(">I", zlib.crc32(b"eXIf" + data))
+        path.write_bytes(raw[:33] + struct.pack(">I", len(data)) + b"eXIf" + data + checksum + raw[33:])
+    elif kind == "jpg orientation":
+        wrong = struct.pack("<HHI4s", 0x112, 2, 4, b"six\0")
+        base.save(path, exif=b"Exif\0\0II*\0" + struct.pack("<IH", 8, 1) + wrong + struct.pack("<I", 0))
+    elif kind == "jpg tag":
+        tags = struct.pack("<HHIi", 0x100, 9, 1, -5) + struct.pack("<HHIHH", 0x112, 3, 1, 1, 0)
+        base.save(path, exif=b"Exif\0\0II*\0" + struct.pack("<IH", 8, 2) + tags + struct.pack("<I", 0))
+    else:
+        base.save(path, exif=b"Exif\0\0garbage!")
+    return path, base
+
+
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF")
+@pytest.mark.parametrize("kind", ["png", "webp", "jpg", "jpg tag", "jpg orientation"])
+def test_broken_metadata_do_not_stop_a_picture(tmp_path, kind):
+    path, base = broken_exif(kind, tmp_path)
+    found = read_image(path)
+    assert (found.mode, found.size) == ("RGB", (50, 30))
+    with Image.open(path) as plain:
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(plain.convert("RGB")))
+    assert kind != "png" or np.array_equal(np.asarray(found), np.asarray(base))
+
+
+def test_an_animation_gives_its_first_picture(tmp_path):
+    frames = [Image.new("RGB", (6, 5), color) for color in ("red", "blue")]
+    for name in ("x.gif", "x.webp", "x.png"):
+        frames[0].save(tmp_path / name, save_all=True, append_images=frames[1:], lossless=True)
+        assert read_image(tmp_path / name).getpixel((0, 0))[0] > 250
+
+
+def test_names_that_are_no_utf8_are_printed_and_hashed(tmp_path):
+    name = os.fsdecode(b"caf\xe9.png")
+    picture(tmp_path / "x.png").rename(tmp_path / name)
+    files = ImageFiles(tmp_path, [name], [0])
+    assert len(files.fingerprint) == 64 and files[0][0].size == (12, 8)
+    with pytest.raises(ValueError) as caught:
+        read_image(tmp_path / "gone" / name)
+    for text in (repr(files), str(caught.value)):
+        text.encode()  # as printing does
+
+
+@pytest.mark.parametrize("forms", [("NFC", "NFD"), ("NFD", "NFC")])
+def test_files_are_found_under_either_unicode_form(tmp_path, forms):
+    listed, there = (unicodedata.normalize(form, "pâté/é.png") for form in forms)
+    picture(tmp_path / there)
+    files = ImageFiles(tmp_path, [listed], [3])
+    assert files[0][1] == 3 and len(files.fingerprint) == 64
 
 
 def test_arrays(files):

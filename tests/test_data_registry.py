@@ -86,6 +86,19 @@ def test_failed_download_is_the_same_message(tmp_path, monkeypatch):
         load("caltech101_lt", root=tmp_path)
 
 
+@pytest.mark.parametrize(("module", "line"), [("torchvision", "torchvision"), ("PIL", "pillow")])
+def test_a_package_that_is_missing_is_named_before_anything_is_downloaded(tmp_path, monkeypatch, module, line):
+    from ltnb.data import torchvision_sets
+
+    find_spec = torchvision_sets.importlib.util.find_spec
+    monkeypatch.setattr(
+        torchvision_sets.importlib.util, "find_spec", lambda name: None if name == module else find_spec(name)
+    )
+    monkeypatch.setattr(torchvision_sets, "downloader", lambda name: pytest.fail("downloads"))
+    with pytest.raises(ImportError, match=rf"caltech101_lt is not there.*needs {module}: pip install {line}$"):
+        load("caltech101_lt", root=tmp_path)
+
+
 def test_torchvision_has_the_downloaders():
     from ltnb.data.torchvision_sets import downloader
 

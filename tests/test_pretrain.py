@@ -1,6 +1,8 @@
 """Pre-training the shipped models: the loss against NumPy, resume, a text tower that stays as it was taken over."""
 
+import functools
 import json
+import shutil
 from threading import Thread
 
 import numpy as np
@@ -46,29 +48,26 @@ def test_loss_is_the_symmetric_contrastive_one(precision, tolerance):
     assert loss == pytest.approx(total / 12, abs=tolerance)
 
 
-@pytest.fixture
-def interrupt(monkeypatch):
-    """Runs a model until its fourth step; a checkpoint is written after the second."""
-    monkeypatch.setattr(module, "CHECKPOINT_EVERY", 2)
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory):
+    """A run that was stopped at its fourth step; a checkpoint was written after the second. And its learning rates."""
+    folder, stream = tmp_path_factory.mktemp("interrupted"), module._stream
 
-    def run(path):
-        stream = module._stream
+    def cut(size, batch, first, end, ramp):
+        for step, item in enumerate(stream(size, batch, first, end, ramp), start=first):
+            if step == 3:
+                raise KeyboardInterrupt
+            yield item
 
-        def cut(size, batch, first, end, ramp):
-            for step, item in enumerate(stream(size, batch, first, end, ramp), start=first):
-                if step == 3:
-                    raise KeyboardInterrupt
-                yield item
-
-        with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(module, "_stream", cut)
-            module.pretrain("mini-rn", path, **RUN)
-
-    return run
+    with pytest.MonkeyPatch.context() as patch:
+        seen = spy_rates(patch)
+        patch.setattr(module, "_stream", cut)
+        with pytest.raises(KeyboardInterrupt):
+            module.pretrain("mini-rn", folder / "cut.safetensors", checkpoint_every=2, **RUN)
+    return folder / "cut.partial.pt", seen
 
 
-@pytest.fixture
-def rates(monkeypatch):
+def spy_rates(patch):
     """(learning rate, steps that AdamW counts) after each step of all runs, as far as they went."""
     seen, make = [], module._optimizer
 
@@ -79,16 +78,17 @@ def rates(monkeypatch):
         )
         return optimizer
 
-    monkeypatch.setattr(module, "_optimizer", spied)
+    patch.setattr(module, "_optimizer", spied)
     return seen
 
 
-def test_an_interrupted_run_ends_in_the_same_weights(tmp_path, interrupt, rates):
+def test_an_interrupted_run_ends_in_the_same_weights(tmp_path, interrupted, monkeypatch):
+    rates = spy_rates(monkeypatch)
     curve = module.pretrain("mini-rn", tmp_path / "whole.safetensors", **RUN)
     whole_rates = [rates.pop(0) for _ in range(4)]
-    interrupt(tmp_path / "cut.safetensors")
-    assert rates == whole_rates[:3]
-    rates.clear()
+    checkpoint, cut_rates = interrupted
+    assert cut_rates == whole_rates[:3]
+    shutil.copy(checkpoint, tmp_path)
     resumed = module.pretrain("mini-rn", tmp_path / "cut.safetensors", **RUN)
     assert rates == whole_rates[2:]  # schedule and optimiser go on where the checkpoint left them
     assert [count for _, count in whole_rates] == [1, 2, 3, 4] and len({lr for lr, _ in whole_rates}) == 4
@@ -111,8 +111,8 @@ def test_an_interrupted_run_ends_in_the_same_weights(tmp_path, interrupt, rates)
         ({"stop_after": 1}, r"stop_after 4 \(now 1\)"),
     ],
 )
-def test_a_checkpoint_of_another_run_is_refused(tmp_path, interrupt, change, named):
-    interrupt(tmp_path / "a.safetensors")
+def test_a_checkpoint_of_another_run_is_refused(tmp_path, interrupted, change, named):
+    shutil.copy(interrupted[0], tmp_path / "a.partial.pt")
     with pytest.raises(ValueError, match=rf"a\.partial\.pt was written with other settings: {named}; delete the file"):
         module.pretrain("mini-rn", tmp_path / "a.safetensors", **(RUN | change))
     assert not (tmp_path / "a.log.json").exists()
@@ -137,21 +137,28 @@ def test_what_goes_wrong_in_the_render_thread_is_raised(monkeypatch):
     assert caught == ["the renderer broke"]
 
 
+@pytest.fixture(scope="session")
+def calibration():
+    """World and seed -> its data with a few pictures of a class, made once for all weight files."""
+    return functools.cache(functools.partial(calibration_data, test_per_class=5))
+
+
 @pytest.mark.parametrize("name", list(module.RECIPES))
-def test_shipped_logs_hold_the_zero_shot_table(name, monkeypatch):
+def test_shipped_logs_hold_the_zero_shot_table(name, calibration, monkeypatch):
     path = weights_path(name)
     log = json.loads(path.with_suffix(".log.json").read_text())
     table = log["zero_shot"]
     assert log["steps"] == log["pairs"] // log["batch"] and log["curve"][-1][0] <= log["steps"]
     for row, world in pretrain_scores.WORLDS.items():
-        groups = shot_groups(calibration_data(world, table["seed"]).group_counts)
+        groups = shot_groups(calibration(world, table["seed"]).group_counts)
         classes = {group: int(mask.sum()) for group, mask in groups.items()}
         mean = sum(n * table[row][group] for group, n in classes.items()) / sum(classes.values())
         assert table[row]["overall"] == pytest.approx(mean, abs=0.02)  # the test sets are balanced
     low = 15 if name == "mini-vit-90k" else 40  # a fifth of the pairs; nothing is promised for it but that it learned
     assert low <= table["telling"]["overall"] <= 70 and table["latin"]["overall"] < 4
     monkeypatch.setattr(pretrain_scores, "WORLDS", {"telling": "calibration"})
-    again = pretrain_scores.zero_shot_table(clip.load(log["model"], path, precision="fp32"), test_per_class=10)
+    monkeypatch.setattr(pretrain_scores, "calibration_data", lambda world, seed, **_: calibration(world, seed))
+    again = pretrain_scores.zero_shot_table(clip.load(log["model"], path, precision="fp32"))
     assert again["telling"]["overall"] == pytest.approx(table["telling"]["overall"], abs=3)
     assert again["template"] == table["template"] and again["precision"] == table["precision"]
 

@@ -121,7 +121,7 @@ def test_words_as_context_give_encode_texts_for_untrimmed_towers(options, tokeni
 
 def test_padding_is_dropped(vit):
     prompt, widths = ContextPrompt(vit, NAMES, n_ctx=5), []
-    with vit.model.transformer.register_forward_pre_hook(lambda _, x: widths.append(x[0].shape[1])):
+    with vit.model.transformer.resblocks[0].register_forward_pre_hook(lambda _, x: widths.append(x[0].shape[1])):
         prompt()
     assert widths == [1 + 5 + 3 + 1 + 1]
 
@@ -129,7 +129,7 @@ def test_padding_is_dropped(vit):
 def test_chunks_of_classes_change_nothing(vit):
     whole, sizes = ContextPrompt(vit, NAMES, n_ctx=3)(), []
     in_parts = ContextPrompt(vit, NAMES, n_ctx=3, chunk=2)
-    with vit.model.transformer.register_forward_pre_hook(lambda _, x: sizes.append(x[0].shape[0])):
+    with vit.model.transformer.resblocks[0].register_forward_pre_hook(lambda _, x: sizes.append(x[0].shape[0])):
         torch.testing.assert_close(in_parts(), whole, rtol=1e-5, atol=1e-6)
     assert sizes == [2, 1]
 
@@ -216,7 +216,8 @@ def test_the_backbone_is_left_as_it_was(name, error):
     def fail(*_):
         raise error
 
-    with towers.text_module(backbone.model).transformer.register_forward_pre_hook(fail), pytest.raises(error):
+    block = towers.text_module(backbone.model).transformer.resblocks[0]
+    with block.register_forward_pre_hook(fail), pytest.raises(error):
         prompt()
     assert list(token_embedding(backbone)._forward_hooks) == [mine.id]
     assert torch.equal(backbone.encode_texts(sentences), before)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, Literal
 
 import torch
@@ -15,8 +16,9 @@ from ltnb._checks import check_choice, check_finite, check_texts, fail
 from ltnb.clip import input_size, towers
 from ltnb.clip.feature_cache import state_hash
 from ltnb.clip.mini import SeenWords
-from ltnb.clip.precision import arithmetic
+from ltnb.clip.precision import ComputeType, arithmetic
 from ltnb.clip.preprocess import Preprocess
+from ltnb.clip.towers import Layer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -28,6 +30,17 @@ class Backbone(nn.Module):
     Weights are float32. Inside ``encode_*`` matrix products run in `precision` through ``torch.autocast``, whatever
     autocast is around, so that a training loop needs no setting of its own.
 
+    **Hooks.** Of a plain ViT's or text tower's last block only the token that is read is computed, and sentences go
+    through in groups of similar length: the same numbers with less arithmetic. A hook on the last block, on the whole
+    transformer or on the tower is not called then, and a method replaced there is not used; a hook on a part of the
+    last block sees one token, one in the text tower a group of sentences. Whoever registers hooks, replaces methods or
+    shards blocks asks for open_clip's own pass::
+
+        with backbone.in_full(), block.register_forward_hook(listen):
+            backbone.encode_images(batch)
+
+    or sets ``backbone.full_towers = True`` once. Results agree up to rounding.
+
     Attributes:
         model: the open_clip model; ``model.visual`` is the image tower.
         tokenizer: its tokenizer: list of B str → int64 (B, context length).
@@ -36,17 +49,18 @@ class Backbone(nn.Module):
         precision: ``fp32``, ``bf16`` or ``fp16``.
         quick_gelu: whether the towers use QuickGELU.
         metadata: what a mini model's weight file says about its training; else empty.
+        full_towers: whether every token of every block is computed, by open_clip's own pass; False by default.
     """
 
     def __init__(
         self,
         model: nn.Module,
-        tokenizer: Any,
+        tokenizer: Callable[..., Tensor],
         preprocess: Preprocess,
         *,
         name: str,
         pretrained: str,
-        precision: str,
+        precision: ComputeType,
         quick_gelu: bool,
         vocabulary: Tensor | None = None,
         metadata: dict[str, Any] | None = None,
@@ -60,6 +74,7 @@ class Backbone(nn.Module):
         self.precision = precision
         self.quick_gelu = quick_gelu
         self.metadata = metadata or {}
+        self.full_towers = False
         self._preprocess = preprocess
         self._frozen_vocabulary = frozen_vocabulary
         self._vocabulary = None if vocabulary is None else SeenWords(tokenizer, vocabulary)
@@ -142,8 +157,24 @@ class Backbone(nn.Module):
         """
         return self._preprocess(image)
 
+    @contextmanager
+    def in_full(self) -> Iterator[None]:
+        """Sets `full_towers` while the block runs: for hooks and prompts that need to see all tokens."""
+        before, self.full_towers = self.full_towers, True
+        try:
+            yield
+        finally:
+            self.full_towers = before
+
+    def arithmetic(self) -> AbstractContextManager[None]:
+        """What the towers are run under, see `ltnb.clip.precision`; for code that runs parts of `model` itself."""
+        recomputes = any(getattr(module, "grad_checkpointing", False) for module in self.model.modules())
+        return arithmetic(self.precision, self.device, recomputes=recomputes)
+
     def encode_images(self, batch: Tensor, *, normalize: bool = True) -> Tensor:
         """Embeds preprocessed images.
+
+        A hook inside the tower needs `in_full`, or it may not be called: see the class.
 
         Args:
             batch: float (B, 3, h, w) from `preprocess`; moved to the model's device.
@@ -179,7 +210,7 @@ class Backbone(nn.Module):
         """
         return self._image_features(batch, "pooled", False)
 
-    def encode_layers(self, batch: Tensor, layers: Sequence[str]) -> dict[str, Tensor]:
+    def encode_layers(self, batch: Tensor, layers: Sequence[Layer]) -> dict[Layer, Tensor]:
         """Several of ``embedding``, ``pooled`` and ``tokens`` after one pass; see `towers.layers`.
 
         Args:
@@ -192,9 +223,9 @@ class Backbone(nn.Module):
         for layer in layers:
             check_choice(layer, "layers", towers.LAYERS)
         batch = self._checked(batch)
-        with arithmetic(self.precision, self.device):
+        with self.arithmetic():
             visual = self.model.visual
-            if "tokens" not in layers and towers.reads_class_token(visual):
+            if not self.full_towers and "tokens" not in layers and towers.reads_class_token(visual):
                 found = towers.class_token(visual, batch)
             elif set(layers) == {"embedding"}:  # any tower can do this
                 return {"embedding": self.model.encode_image(batch, normalize=False).float()}
@@ -202,7 +233,7 @@ class Backbone(nn.Module):
                 found = towers.layers(visual, batch)
             return {layer: found[layer]().float() for layer in layers}
 
-    def _image_features(self, batch: Tensor, layer: str, normalize: bool) -> Tensor:
+    def _image_features(self, batch: Tensor, layer: Layer, normalize: bool) -> Tensor:
         features = self.encode_layers(batch, (layer,))[layer]
         return functional.normalize(features, dim=-1) if normalize else features
 
@@ -217,6 +248,8 @@ class Backbone(nn.Module):
 
     def encode_texts(self, texts: Sequence[str], *, normalize: bool = True) -> Tensor:
         """Embeds texts. What is longer than the tokenizer's context is cut, as open_clip does.
+
+        A hook inside the tower needs `in_full`, or it may not be called: see the class.
 
         A mini model warns, once a word, about words that never occurred in its pre-training: their embeddings are
         noise.
@@ -238,9 +271,8 @@ class Backbone(nn.Module):
                 stacklevel=2,
             )
         tokens = self.tokenizer(texts).to(self.device)
-        with arithmetic(self.precision, self.device):
-            features = towers.encode_text(self.model, tokens)
-        features = features.float()
+        with self.arithmetic():
+            features = towers.encode_text(self.model, tokens, full=self.full_towers).float()
         return functional.normalize(features, dim=-1) if normalize else features
 
     def unknown_words(self, texts: Sequence[str]) -> list[str]:
@@ -277,6 +309,14 @@ class Backbone(nn.Module):
             frozen = self._frozen_vocabulary and name.endswith("token_embedding.weight")
             parameter.requires_grad_(text and not frozen)
         self.model.logit_scale.requires_grad_(logit_scale)
+
+    def set_grad_checkpointing(self, enable: bool = True) -> None:
+        """Trades time for memory in training: activations of a transformer's blocks are computed anew when needed.
+
+        Both towers then run open_clip's own loop over their blocks, which is what checkpoints. open_clip does nothing
+        for a ModifiedResNet.
+        """
+        self.model.set_grad_checkpointing(enable)
 
     def set_image_size(self, pixels: int) -> None:
         """Reads pictures of another size from now on; see `ltnb.clip.input_size`.

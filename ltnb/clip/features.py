@@ -17,10 +17,10 @@ from torch.nn import functional
 
 from ltnb._checks import check_choice, check_integer, fail
 from ltnb.clip.backbone import Backbone
-from ltnb.clip.feature_cache import CacheEntry
+from ltnb.clip.feature_cache import CacheEntry, Draft
 from ltnb.clip.image_source import describe_dataset, read_batch
 from ltnb.clip.preprocess import Preprocess
-from ltnb.clip.towers import LAYERS
+from ltnb.clip.towers import LAYERS, Layer
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ def extract_features(
     backbone: Backbone,
     dataset: Any,
     *,
-    layer: str = "embedding",
+    layer: Layer = "embedding",
     normalize: bool = False,
     batch_size: int = 256,
     cache_dir: str | os.PathLike[str] | None = None,
@@ -85,19 +85,21 @@ def extract_features(
 def extract_layers(
     backbone: Backbone,
     dataset: Any,
-    layers: Sequence[str] = LAYERS,
+    layers: Sequence[Layer] = LAYERS,
     *,
     normalize: bool = False,
     batch_size: int = 256,
     cache_dir: str | os.PathLike[str] | None = None,
     num_workers: int = 0,
     progress: bool | None = None,
-) -> dict[str, Features]:
+) -> dict[Layer, Features]:
     """Runs a frozen image tower over a dataset, once for all layers that are wanted.
 
     With a cache folder, features are kept under a key made of the image tower's weights (as they are now),
     architecture, GELU kind, precision, preprocessing, layer, normalisation, dataset fingerprint and count; whatever
-    changes one of these makes new features, and a damaged entry is made again.
+    changes one of these makes new features, and a damaged entry is made again. Layers on their way to the cache are
+    written batch by batch, so that tokens of many images need no memory. Where the folder cannot be written, a warning
+    says so and the features are kept in memory.
 
     Args:
         backbone: used in evaluation mode and without gradients, then left as it was. Tensors made here can be trained
@@ -117,6 +119,7 @@ def extract_layers(
     Raises:
         ValueError: an unknown layer, an empty dataset, an unreadable picture, features that are not finite, a
             `cache_dir` that is a file.
+        OSError: the disk of `cache_dir` is full (where it can be known, before anything is computed) or fails.
     """
     layers = list(dict.fromkeys(layers))
     for layer in layers:
@@ -128,7 +131,7 @@ def extract_layers(
     if len(dataset) == 0:
         fail("dataset", "not empty", describe_dataset(dataset))
     fingerprint = getattr(dataset, "fingerprint", None)
-    entries: dict[str, CacheEntry] = {}
+    entries: dict[Layer, CacheEntry] = {}
     if cache_dir is not None and fingerprint is not None:
         facts = {
             "weights": backbone.image_weights_hash,
@@ -151,22 +154,9 @@ def extract_layers(
             f"{backbone.name} {', '.join(missing)}",
         )
         with ExitStack() as stack:
-            folders = {layer: stack.enter_context(entries[layer].writing()) for layer in missing if layer in entries}
-            found, y = _run(backbone, dataset, batches, missing, normalize, folders)
-            for layer, folder in folders.items():
-                found[layer].flush()
-                np.save(folder / "y.npy", y)
-        for layer in missing:
-            cached = entries[layer].read() if layer in entries else None
-            arrays[layer] = (found[layer], y) if cached is None else cached
+            drafts = {layer: stack.enter_context(entries[layer].writing()) for layer in missing if layer in entries}
+            arrays |= _run(backbone, dataset, batches, missing, normalize, drafts)
     return {layer: Features(*map(torch.from_numpy, arrays[layer])) for layer in layers}
-
-
-def _allocate(folder: Path | None, shape: tuple[int, ...]) -> Any:
-    """An array in memory, or on disk so that tokens of many images need no memory."""
-    if folder is None:
-        return np.empty(shape, dtype=np.float32)
-    return np.lib.format.open_memmap(folder / "x.npy", mode="w+", dtype=np.float32, shape=shape)
 
 
 @torch.no_grad()
@@ -174,12 +164,12 @@ def _run(
     backbone: Backbone,
     dataset: Any,
     batches: Iterator[tuple[Tensor, Tensor]],
-    layers: Sequence[str],
+    layers: Sequence[Layer],
     normalize: bool,
-    folders: dict[str, Path],
-) -> tuple[dict[str, Any], np.ndarray]:
-    """Layer → array (N, ...), in its folder where it has one; and the labels (N,)."""
-    x: dict[str, Any] = {}
+    drafts: dict[Layer, Draft | None],
+) -> dict[Layer, tuple[np.ndarray, np.ndarray]]:
+    """Layer → features (N, ...), on disk where the layer has a draft, and labels (N,)."""
+    x: dict[Layer, np.ndarray] = {}
     y, done = np.empty(len(dataset), dtype=np.int64), 0
     training = backbone.training
     backbone.eval()
@@ -194,16 +184,21 @@ def _run(
                         f"dataset {describe_dataset(dataset)}: layer {layer!r} of {backbone.name} has NaN or infinity "
                         f"at image {done + row}"
                     )
+                draft, rows = drafts.get(layer), features.cpu().numpy()
+                if draft is not None:
+                    draft.add(rows, len(dataset))
+                    continue
                 if layer not in x:
-                    x[layer] = _allocate(folders.get(layer), (len(dataset), *features.shape[1:]))
-                x[layer][done : done + len(labels)] = features.cpu().numpy()
+                    x[layer] = np.empty((len(dataset), *rows.shape[1:]), dtype=np.float32)
+                x[layer][done : done + len(labels)] = rows
             y[done : done + len(labels)] = labels.numpy()
             done += len(labels)
     finally:
         backbone.train(training)
     if done != len(dataset):
         fail("dataset", f"as long as it says, {len(dataset)}", f"{done} images")
-    return x, y
+    written = {layer: draft.finish(y) for layer, draft in drafts.items() if draft is not None}
+    return written | {layer: (array, y) for layer, array in x.items()}
 
 
 class _Reader(torch.utils.data.Dataset):

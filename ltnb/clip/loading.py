@@ -5,21 +5,21 @@ from __future__ import annotations
 import logging
 import os
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ltnb._checks import fail
-from ltnb.clip import mini, weight_files
+from ltnb.clip import archives, input_size, mini, schemas
 from ltnb.clip.backbone import Backbone
-from ltnb.clip.precision import resolve_device, resolve_precision
+from ltnb.clip.checkpoints import load_file
+from ltnb.clip.precision import ComputeType, Precision, resolve_device, resolve_precision
 from ltnb.clip.preprocess import Preprocess
-
-_SCHEMAS = ("hf-hub:", "local-dir:")
+from ltnb.clip.requirements import needed, require
 
 
 def parse_backbone(text: str) -> tuple[str, str | None]:
@@ -36,7 +36,7 @@ def parse_backbone(text: str) -> tuple[str, str | None]:
     if not isinstance(text, str) or not text.strip():
         raise ValueError(f"backbone must be 'architecture' or 'architecture:tag', got {text!r}")
     text = text.strip()
-    if text.startswith(_SCHEMAS):
+    if text.startswith(schemas.SCHEMAS):
         return text, None
     name, separator, tag = text.partition(":")
     if not name or (separator and not tag):
@@ -50,7 +50,7 @@ def load(
     *,
     quick_gelu: bool | None = None,
     device: str | torch.device | None = None,
-    precision: str = "auto",
+    precision: Precision = "auto",
     image_size: int | None = None,
     seed: int = 0,
 ) -> Backbone:
@@ -59,16 +59,18 @@ def load(
     Args:
         name: an architecture that open_clip knows, ``hf-hub:org/model``, ``local-dir:/path``, ``mini-vit``,
             ``mini-vit-s`` or ``mini-rn``; without `pretrained` also ``architecture:tag``, see `parse_backbone`.
-        pretrained: an open_clip tag (downloaded by open_clip), a checkpoint file, or ``"random"`` for random
-            initialisation. None means the shipped weights of a mini model, and ``"90k"`` those of mini-vit after a
-            fifth of the pre-training data; other architectures need a value.
+        pretrained: an open_clip tag (downloaded by open_clip), a checkpoint file in any usual layout (see
+            `ltnb.clip.checkpoints`), or ``"random"`` for random initialisation. None means the shipped weights of a
+            mini model, and ``"90k"`` those of mini-vit after a fifth of the pre-training data; other architectures need
+            a value.
         quick_gelu: whether the weights were trained with QuickGELU. Tags and published archives know it; a local file
             of an architecture that exists in both forms needs it (or the ``-quickgelu`` name).
         device: None or ``"auto"``: CUDA where there is one, else the CPU.
         precision: ``fp32``, ``bf16``, ``fp16`` (CUDA) or ``auto``: bf16 where the device has units for it, else fp32.
             The weights stay float32; matrix products inside ``encode_*`` run in this type.
-        image_size: side of the square that the image tower reads, in pixels; None means the side it was trained with.
-            Another one interpolates its table of positions, see `ltnb.clip.input_size`.
+        image_size: side of the square that the image tower reads, in pixels; None means what the architecture says.
+            Where the weights were saved for another side, their table of positions is interpolated (see
+            `ltnb.clip.input_size`), and a warning names both.
         seed: of the random initialisation; used with ``pretrained="random"`` only.
 
     Returns:
@@ -78,6 +80,7 @@ def load(
         ValueError: unknown architecture or tag, unknown or contradictory `quick_gelu`, a file that does not fit or is
             damaged, a device that is not here.
         FileNotFoundError: weights that are not here: what is missing, where it is, what to run.
+        ModuleNotFoundError: a package that this architecture needs is missing; said before anything is downloaded.
     """
     if not isinstance(name, str):
         fail("name", "a str, the name of an architecture", name)
@@ -91,12 +94,27 @@ def load(
             backbone = _load_mini(name, pretrained, quick_gelu, resolved, seed)
         else:
             backbone = _load_open_clip(name, pretrained, quick_gelu, resolved, seed)
-    if image_size is not None and image_size != backbone.image_size:
-        backbone.set_image_size(image_size)
+    _set_image_size(backbone, image_size)
     return backbone.to(where).eval()
 
 
-def _load_mini(name: str, pretrained: Any, quick_gelu: bool | None, precision: str, seed: int) -> Backbone:
+def _set_image_size(backbone: Backbone, image_size: int | None) -> None:
+    """Brings tower and preprocessing to one size: the caller's, or the architecture's."""
+    saved = input_size.side(backbone.model.visual)
+    wanted = backbone.image_size if image_size is None else image_size
+    if wanted == backbone.image_size and saved in (None, wanted):
+        return
+    backbone.set_image_size(wanted)
+    if saved is not None and saved != wanted and not backbone.pretrained.startswith("random:"):
+        warnings.warn(
+            f"{backbone.name}:{backbone.pretrained} was saved for pictures of {saved}x{saved} pixels: its table of "
+            f"positions is interpolated to {wanted}x{wanted}; image_size={saved} takes it as it is",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _load_mini(name: str, pretrained: Any, quick_gelu: bool | None, precision: ComputeType, seed: int) -> Backbone:
     import open_clip
 
     if quick_gelu:
@@ -117,7 +135,7 @@ def _load_mini(name: str, pretrained: Any, quick_gelu: bool | None, precision: s
         if mini.is_compact(path):
             info = mini.load_compact(model, path)
         else:
-            weight_files.load_file(model, path, known=None)
+            load_file(model, path, known=None)
         label = (pretrained or "shipped") if shipped else path.name
     # A full table costs most of a training step, and rows never seen in pre-training have nothing to start from.
     model.token_embedding.weight.requires_grad_(False)  # type: ignore[union-attr]
@@ -125,7 +143,7 @@ def _load_mini(name: str, pretrained: Any, quick_gelu: bool | None, precision: s
     config |= {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD}
     return Backbone(
         model,
-        open_clip.get_tokenizer(name),
+        _tokenizer(name),
         Preprocess.from_config(config),
         name=name,
         pretrained=label,
@@ -137,20 +155,21 @@ def _load_mini(name: str, pretrained: Any, quick_gelu: bool | None, precision: s
     )
 
 
-def _load_open_clip(name: str, pretrained: Any, quick_gelu: bool | None, precision: str, seed: int) -> Backbone:
+def _load_open_clip(name: str, pretrained: Any, quick_gelu: bool | None, precision: ComputeType, seed: int) -> Backbone:
     import open_clip
 
-    if name.startswith(_SCHEMAS):
-        model, use_quick_gelu, label = _load_schema(name, pretrained, quick_gelu)
+    if name.startswith(schemas.SCHEMAS):
+        model, use_quick_gelu, label = schemas.load(name, pretrained, quick_gelu)
     else:
         if name not in open_clip.list_models():
             raise ValueError(
                 f"name must be an open_clip architecture or {', '.join(mini.MINI_MODELS)}, got {name!r}{_alike(name)}"
             )
+        require(needed(name, open_clip.get_model_config(name)), name)
         model, use_quick_gelu, label = _load_architecture(name, pretrained, quick_gelu, seed)
     return Backbone(
         model,
-        open_clip.get_tokenizer(name),
+        _tokenizer(name),
         Preprocess.from_config(model.visual.preprocess_cfg),  # type: ignore[union-attr,arg-type]
         name=name,
         pretrained=label,
@@ -164,7 +183,7 @@ def _load_architecture(name: str, pretrained: Any, quick_gelu: bool | None, seed
 
     tags = open_clip.list_pretrained_tags_by_model(name)
     by_default = bool(open_clip.get_model_config(name).get("quick_gelu", False))
-    said = weight_files.declared_quick_gelu(name, quick_gelu)
+    said = archives.declared_quick_gelu(name, quick_gelu)
     if pretrained is None:
         raise ValueError(
             f"pretrained must be a tag, a checkpoint file or 'random' for {name!r}; its tags: "
@@ -188,34 +207,30 @@ def _load_architecture(name: str, pretrained: Any, quick_gelu: bool | None, seed
                 stacklevel=4,
             )
         path = Path(_download(name, str(pretrained), config))
-        label, known = str(pretrained), weight_files.find_known(path) if weight_files.is_torchscript(path) else None
+        label, known = str(pretrained), archives.find_known(path) if archives.is_torchscript(path) else None
     else:
         path = _existing_file(name, pretrained, tags)
-        known = (
-            weight_files.find_known(path) if weight_files.has_twin(name) or weight_files.is_torchscript(path) else None
-        )
-        decided = weight_files.file_quick_gelu(name, path, quick_gelu, known)
+        known = archives.find_known(path) if archives.has_twin(name) or archives.is_torchscript(path) else None
+        decided = archives.file_quick_gelu(name, path, quick_gelu, known)
         use = by_default if decided is None else decided
         config = {} if known is None else known.config
         label = path.name
     model = _build(name, use, config, seed)
-    weight_files.load_file(model, path, known)
+    load_file(model, path, known)
     return model, use, label
 
 
-def _load_schema(name: str, pretrained: Any, quick_gelu: bool | None) -> tuple[nn.Module, bool, str]:
+def _tokenizer(name: str) -> Callable[..., Tensor]:
     import open_clip
 
-    if pretrained is not None or quick_gelu is not None:
-        raise ValueError(
-            f"pretrained and quick_gelu must be None for {name!r}: its own configuration file decides both"
-        )
     try:
-        config = open_clip.get_model_config(name)
-        model = open_clip.create_model(name, require_pretrained=True)
-    except (RuntimeError, OSError, ValueError) as error:
-        raise FileNotFoundError(f"{name!r} could not be opened (configuration and weights): {error}") from error
-    return model, bool(config.get("quick_gelu", False)), "schema"
+        tokenizer: Callable[..., Tensor] = open_clip.get_tokenizer(name)
+    except Exception as error:  # network, hub and disk errors of several libraries
+        first = str(error).strip().partition("\n")[0]
+        raise FileNotFoundError(
+            f"the tokenizer of {name!r} is not here and could not be downloaded ({type(error).__name__}: {first})"
+        ) from error
+    return tokenizer
 
 
 def _build(name: str, quick_gelu: bool, preprocess: dict[str, Any], seed: int) -> nn.Module:

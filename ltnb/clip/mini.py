@@ -25,6 +25,8 @@ from torch import Tensor, nn
 
 from ltnb._files import replacing
 from ltnb._torchvision import prepare_torchvision
+from ltnb.clip.input_size import adopt_size
+from ltnb.clip.requirements import require
 
 MINI_MODELS = ("mini-vit", "mini-vit-s", "mini-rn")
 TAGS: dict[str, tuple[str, ...]] = {"mini-vit": ("90k",)}
@@ -64,6 +66,7 @@ def shipped_weights() -> dict[str, Path]:
 
 def register_mini_models() -> None:
     """Makes `MINI_MODELS` known to open_clip; harmless when repeated."""
+    require(("open_clip",), "ltnb.clip")
     prepare_torchvision()
     import open_clip
 
@@ -246,7 +249,7 @@ def is_compact(path: str | os.PathLike[str]) -> bool:
 
 
 def load_compact(model: nn.Module, path: str | os.PathLike[str], seed: int = 0) -> CompactInfo:
-    """Loads a compact file into a mini-CLIP with the full vocabulary.
+    """Loads a compact file into a mini-CLIP with the full vocabulary; the image tower takes over its input size.
 
     Rows never seen in pre-training are drawn from a normal distribution with the mean and standard deviation that the
     seen rows have in each dimension: the same rows on every load.
@@ -272,6 +275,7 @@ def load_compact(model: nn.Module, path: str | os.PathLike[str], seed: int = 0) 
     generator = torch.Generator().manual_seed(seed)
     noise = torch.randn(VOCABULARY, rows.shape[1], generator=generator)
     state[_EMBEDDING] = noise.mul_(rows.std(dim=0)).add_(rows.mean(dim=0)).index_copy_(0, ids, rows)
+    adopt_size(model.visual, state)  # type: ignore[arg-type]
     try:
         model.load_state_dict(state)
     except RuntimeError as error:

@@ -26,7 +26,7 @@ class PairSource:
         seed: Of the draws.
 
     Raises:
-        ValueError: If an argument is not as described, or a class has no sentence.
+        ValueError: If `text_labels` are no integers >= 0, `seed` is negative, or a class of the images has no sentence.
 
     Source: VL-LTR (Tian et al. 2022) section 3.2: the text of an image is another one in each iteration.
     """

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Literal
 
 import torch
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
-DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+ComputeType = Literal["fp32", "bf16", "fp16"]
+Precision = Literal["auto", "fp32", "bf16", "fp16"]
+DTYPES: dict[ComputeType, torch.dtype] = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 
 def resolve_device(device: str | torch.device | None) -> torch.device:
@@ -46,7 +49,7 @@ def cpu_has_bf16() -> bool:
     return any(flag.endswith("bf16") for line in lines[:1] for flag in line.split())
 
 
-def resolve_precision(precision: str, device: torch.device) -> str:
+def resolve_precision(precision: Precision, device: torch.device) -> ComputeType:
     """Turns ``"auto"`` into ``"bf16"`` where the device has units for it, else ``"fp32"``.
 
     Args:
@@ -66,7 +69,7 @@ def resolve_precision(precision: str, device: torch.device) -> str:
     return precision
 
 
-def autocast(precision: str, device: torch.device) -> AbstractContextManager[None]:
+def autocast(precision: ComputeType, device: torch.device) -> AbstractContextManager[None]:
     """Computes matrix products in `precision`; ``fp32`` also switches an autocast around it off."""
     if precision == "fp32":
         return torch.autocast(device.type, enabled=False)
@@ -74,14 +77,20 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager[Non
 
 
 @contextmanager
-def arithmetic(precision: str, device: torch.device) -> Iterator[None]:
+def arithmetic(precision: ComputeType, device: torch.device, *, recomputes: bool = False) -> Iterator[None]:
     """What a tower is run under: `autocast`, and where it trains on a CPU the plain attention kernel.
 
     The fused kernel's backward pass made a training step of the small ViT twice as slow (219 against 401 pairs a second
     on two cores); without gradients the choice stays torch's.
+
+    Args:
+        precision: of matrix products.
+        device: of the tower.
+        recomputes: whether gradient checkpointing will run blocks again in the backward pass, out of reach of this
+            context: the choice then stays torch's as well, as both runs must take the same kernel.
     """
     with autocast(precision, device):
-        if device.type == "cpu" and torch.is_grad_enabled():
+        if device.type == "cpu" and torch.is_grad_enabled() and not recomputes:
             with sdpa_kernel(SDPBackend.MATH):
                 yield
         else:

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from ltnb._checks import fail
+from ltnb._pictures import to_rgb
 from ltnb._torchvision import prepare_torchvision
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Preprocess:
     @property
     def key(self) -> str:
         """All settings as one string, for a cache key."""
-        return json.dumps(asdict(self), sort_keys=True)
+        return json.dumps({**asdict(self), "to_rgb": 2}, sort_keys=True)  # counted up when pixels come out otherwise
 
     @cached_property
     def _from_pil(self) -> Any:
@@ -82,20 +83,22 @@ class Preprocess:
         """Prepares one picture or a batch.
 
         Args:
-            image: a PIL picture in any mode, or a uint8 tensor (3, H, W) or (B, 3, H, W) on any device.
+            image: a PIL picture, see `ltnb._pictures.to_rgb` for its modes, or a uint8 tensor (3, H, W) or (B, 3, H, W)
+                on any device.
 
         Returns:
             float32 (3, h, w) or (B, 3, h, w), on the device of the input.
 
         Raises:
-            ValueError: no picture, or a tensor of another type or shape.
+            ValueError: no picture, one whose range of values is unknown, or a tensor of another type or shape.
         """
         if not isinstance(image, Tensor):
             from PIL.Image import Image
 
             if not isinstance(image, Image):
                 fail("image", "a PIL picture or a uint8 tensor", image)
-            picture = image if image.mode in ("RGB", "L") else image.convert("RGB")
+            plain = image.mode in ("RGB", "L") and "transparency" not in image.info
+            picture = image if plain else to_rgb(image)
             prepared: Tensor = self._from_pil(picture)
             return prepared
         if image.dtype != torch.uint8 or image.ndim not in (3, 4) or image.shape[-3] != 3:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from ltnb._checks import check_texts, fail
 from ltnb._torchvision import prepare_torchvision
+from ltnb.clip.requirements import require
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "single": ("a photo of a {}.",),
@@ -24,6 +25,7 @@ TEMPLATES: dict[str, tuple[str, ...]] = {
 
 def clip_templates() -> tuple[str, ...]:
     """CLIP's 80 prompt templates for ImageNet, as open_clip has them, each with one ``{}``; VL-LTR adds them all."""
+    require(("open_clip",), "ltnb.clip.clip_templates")
     prepare_torchvision()
     import open_clip
 

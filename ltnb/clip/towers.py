@@ -3,7 +3,8 @@
 **The last block.** CLIP's towers read a single token off their last block: the class token of a picture, the
 end-of-text token of a sentence. The other tokens of that block matter as keys and values only, so their queries,
 attention outputs and MLPs need not be computed: ten of the twelve W x W products that a token takes part in there,
-forward and backward.
+forward and backward. Whoever wants open_clip's own pass, because a hook or a prompt needs all tokens, asks for it:
+``Backbone.full_towers``, or ``full=True`` here.
 
 **Images.** open_clip has three kinds of image tower that lessons use: its own ``VisionTransformer``, its
 ``ModifiedResNet`` (CLIP's ResNets, which end in an attention pool) and ``TimmModel`` around a transformer of timm.
@@ -18,15 +19,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import Any, Literal, get_args
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-LAYERS = ("embedding", "pooled", "tokens")
+Layer = Literal["embedding", "pooled", "tokens"]
+LAYERS: tuple[Layer, ...] = get_args(Layer)
 """What `layers` gives: (B, D) the joint embedding, (B, W) the feature before its projection, (B, T, W') all tokens."""
-_GROUP = 64  # sentences; large enough for a CPU's matrix products
 
 
 # The last block -------------------------------------------------------------------------------------------------------
@@ -37,20 +38,10 @@ def is_open_clips(module: nn.Module, name: str) -> bool:
     return (type(module).__module__, type(module).__name__) == ("open_clip.transformer", name)
 
 
-def untouched(*modules: nn.Module) -> bool:
-    """Whether nobody listens to these very modules, has replaced the forward pass of one or compiled it in place."""
-    hooks = ("_forward_hooks", "_forward_pre_hooks", "_backward_hooks", "_backward_pre_hooks", "_compiled_call_impl")
-    return not any(
-        vars(module).keys() & {"forward", "attention"} or any(getattr(module, name, None) for name in hooks)
-        for module in modules
-    )
-
-
 def reads_one(transformer: Any) -> bool:
-    """Whether `one_token` may stand for this transformer: open_clip's plain blocks, and the last one is `untouched`.
+    """Whether `one_token` can stand for this transformer: open_clip's plain blocks, without gradient checkpointing.
 
-    Whoever listens to the transformer or to a part of its last block must see all tokens, and gradient checkpointing
-    must go through open_clip's own loop.
+    Checkpointing lives in open_clip's own loop, which `one_token` goes around.
     """
     if not is_open_clips(transformer, "Transformer") or transformer.grad_checkpointing:
         return False
@@ -60,7 +51,6 @@ def reads_one(transformer: Any) -> bool:
         and not hasattr(last, "ln_1_kv")
         and (type(last.attn), type(last.mlp)) == (nn.MultiheadAttention, nn.Sequential)
         and last.attn.batch_first
-        and untouched(transformer, *last.modules())
     )
 
 
@@ -93,19 +83,18 @@ def one_token(transformer: Any, x: Tensor, at: Tensor, attn_mask: Tensor | None 
 def reads_class_token(tower: Any) -> bool:
     """Whether this is a ``VisionTransformer`` of which only the class token is read, so that `class_token` serves.
 
-    An attention pool, a mean over tokens, tokens as output, or somebody who listens inside: all say no.
+    An attention pool, a mean over tokens or tokens as output say no.
     """
     return (
         is_open_clips(tower, "VisionTransformer")
         and tower.pool_type == "tok"
         and tower.attn_pool is None
         and not tower.output_tokens
-        and untouched(tower, tower.ln_post)
         and reads_one(tower.transformer)
     )
 
 
-def class_token(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
+def class_token(tower: Any, images: Tensor) -> dict[Layer, Callable[[], Tensor]]:
     """``embedding`` and ``pooled`` of `layers` for a tower that `reads_class_token`, with less arithmetic."""
     tokens = tower._embeds(images)
     first = torch.zeros(len(tokens), dtype=torch.int64, device=tokens.device)
@@ -113,7 +102,7 @@ def class_token(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
     return {"embedding": lambda: _projected(tower, pooled), "pooled": lambda: pooled}
 
 
-def layers(tower: nn.Module, images: Tensor) -> dict[str, Callable[[], Tensor]]:
+def layers(tower: nn.Module, images: Tensor) -> dict[Layer, Callable[[], Tensor]]:
     """Everything that is read off an image tower, after one pass through its trunk.
 
     Args:
@@ -143,7 +132,7 @@ def layers(tower: nn.Module, images: Tensor) -> dict[str, Callable[[], Tensor]]:
     return kinds[kind](tower, images)
 
 
-def _vit(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
+def _vit(tower: Any, images: Tensor) -> dict[Layer, Callable[[], Tensor]]:
     tokens = tower.transformer(tower._embeds(images))
 
     @cache
@@ -157,7 +146,7 @@ def _projected(vit: Any, pooled: Tensor) -> Tensor:
     return pooled if vit.proj is None else pooled @ vit.proj
 
 
-def _resnet(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
+def _resnet(tower: Any, images: Tensor) -> dict[Layer, Callable[[], Tensor]]:
     pool, features = tower.attnpool, _feature_map(tower, images)
 
     @cache
@@ -171,7 +160,7 @@ def _resnet(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
     }
 
 
-def _timm(tower: Any, images: Tensor) -> dict[str, Callable[[], Tensor]]:
+def _timm(tower: Any, images: Tensor) -> dict[Layer, Callable[[], Tensor]]:
     trunk = tower.trunk
     if not hasattr(trunk, "forward_features"):
         raise ValueError(f"backbone has a timm trunk of class {type(trunk).__name__}: its layers are not known")
@@ -261,25 +250,27 @@ def is_trimmable(model: nn.Module) -> bool:
     )
 
 
-def encode_text(model: nn.Module, tokens: Tensor) -> Tensor:
+def encode_text(model: nn.Module, tokens: Tensor, *, full: bool = False, group: int = 64) -> Tensor:
     """Text features before normalisation, equal to ``model.encode_text(tokens, normalize=False)``.
 
     Args:
         model: an open_clip model.
         tokens: int64 (B, T) from its tokenizer.
+        full: run open_clip's own pass: all columns, all tokens of every block.
+        group: sentences of similar length that go through a CPU together; large enough for its matrix products. A GPU
+            is faster with one large product.
 
     Returns:
         (B, D) in the tower's computing type.
     """
-    tower = text_module(model)
-    if not is_trimmable(model) or not (tower is model or untouched(tower)):
-        return model.encode_text(tokens, normalize=False)  # type: ignore[operator]
-    end = tokens.argmax(dim=-1)
-    grouped = tokens.device.type == "cpu" and len(tokens) > _GROUP  # a GPU is faster with one large product
-    if not grouped or not untouched(tower.token_embedding, *tower.transformer.modules(), tower.ln_final):
+    if full or not is_trimmable(model):
+        features: Tensor = model.encode_text(tokens, normalize=False)  # type: ignore[operator]
+        return features
+    tower, end = text_module(model), tokens.argmax(dim=-1)
+    if tokens.device.type != "cpu" or len(tokens) <= group:
         return _encode(tower, tokens, end)
     order = end.argsort(stable=True)
-    parts = [_encode(tower, tokens[rows], end[rows]) for rows in order.split(_GROUP)]
+    parts = [_encode(tower, tokens[rows], end[rows]) for rows in order.split(group)]
     return torch.cat(parts)[order.argsort()]
 
 
@@ -297,4 +288,5 @@ def _encode(tower: Any, tokens: Tensor, end: Tensor) -> Tensor:
     projection = tower.text_projection
     if projection is None:
         return x
-    return projection(x) if isinstance(projection, nn.Module) else x @ projection
+    features: Tensor = projection(x) if isinstance(projection, nn.Module) else x @ projection
+    return features

@@ -32,7 +32,7 @@ from ltnb.clip.mini import (
     vocabulary_ids,
     weights_path,
 )
-from ltnb.clip.precision import arithmetic, resolve_device, resolve_precision
+from ltnb.clip.precision import ComputeType, Precision, arithmetic, resolve_device, resolve_precision
 from ltnb.clip.towers import encode_text
 from ltnb.critters.attributes import RARE, WORLD_VERSION
 from ltnb.critters.captions import stream_batch, vocabulary_texts
@@ -55,7 +55,6 @@ STREAM_SEED = 990_001
 """Individuals of the pre-training stream; no data set draws from this seed."""
 EASY_SHARE = 0.5
 """Part of a run in which pictures go from portraits to full difficulty; on hard ones alone learning barely starts."""
-CHECKPOINT_EVERY = 200
 
 _MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(1, 3, 1, 1)
 _STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(1, 3, 1, 1)
@@ -96,7 +95,7 @@ def _stream(size: int, batch: int, first: int, end: int, ramp: int) -> Iterator[
 class _Student(nn.Module):
     """A mini-CLIP with a small vocabulary, and its contrastive loss."""
 
-    def __init__(self, name: str, seed: int, text_from: Path | None, precision: str = "fp32") -> None:
+    def __init__(self, name: str, seed: int, text_from: Path | None, precision: ComputeType = "fp32") -> None:
         super().__init__()
         self.precision = precision
         register_mini_models()
@@ -154,8 +153,9 @@ def pretrain(
     text_from: Path | None = None,
     stop_after: int | None = None,
     log_every: int = 20,
+    checkpoint_every: int = 200,
     device: str = "auto",
-    precision: str = "auto",
+    precision: Precision = "auto",
 ) -> list[tuple[int, float]]:
     """Train one model from scratch and write its compact weights.
 
@@ -173,6 +173,7 @@ def pretrain(
             al. 2022, locks the image tower).
         stop_after: end after so many steps without the final decay (for lessons that show the beginning of a run).
         log_every: steps between two points of the loss curve.
+        checkpoint_every: steps between two checkpoints, from which an interrupted run goes on.
         device: ``auto``, ``cpu`` or ``cuda[:index]``.
         precision: ``auto`` (bf16 where the device has units for it, else fp32), ``fp32`` or ``bf16``.
 
@@ -231,7 +232,7 @@ def pretrain(
         if step % log_every == 0:
             curve.append((step, round(float(torch.stack(recent).mean()), 4)))
             recent = []
-        if step % CHECKPOINT_EVERY == 0:
+        if step % checkpoint_every == 0:
             seconds = spent + time.perf_counter() - started
             print(
                 f"{name}: step {step}/{steps} loss {loss.item():.3f} {step * batch / seconds:.0f} pairs/s", flush=True

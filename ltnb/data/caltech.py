@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 
 from ltnb._checks import check_integer, check_number
+from ltnb.data.classnames import say_equal_names
 from ltnb.data.containers import LongTailData
 from ltnb.data.images import ImageFiles, readable
-from ltnb.data.locate import download_root, first_existing, missing
+from ltnb.data.locate import download_root, find_file, first_existing, missing
 from ltnb.data.longtail import exponential_counts
 from ltnb.data.splitting import shuffled_by_class, split_by_class
-from ltnb.data.torchvision_sets import find_or_download
+from ltnb.data.torchvision_sets import find, find_or_download
+from ltnb.data.tree import class_pictures, files_below, is_hidden, say_ignored, subfolders
 
 _NAME = "caltech101_lt"
 _PAGE = "https://data.caltech.edu/records/mzrjq-6wc02 (101_ObjectCategories, unpacked)"
@@ -88,7 +90,7 @@ def caltech101_lt(
         for name, chosen in (("train", train), ("val", val), ("test", test))
     }
     for path in (path for kept in parts.values() for path in kept.paths):
-        if not (folder / path).is_file():
+        if not find_file(folder, path).is_file():
             raise missing(_NAME, f"picture {path!r} is not there", _PAGE, [folder])
     return LongTailData(
         name=_NAME,
@@ -99,6 +101,15 @@ def caltech101_lt(
         class_counts=counts,
         group_counts=wanted(min(_GROUP_IMBALANCE, largest)),
     )
+
+
+def on_disk(name: str, root: str | Path | None = None) -> list[Path]:
+    """What loading this data set would read: its folder, the pictures in it, CoOp's split; nothing where it is not."""
+    folder = find(root, _PLACES)
+    if folder is None:
+        return []
+    split = _split_file(None, folder, download_root(root))
+    return [folder, *files_below(folder), *([split] if split else [])]
 
 
 def _untwinned(
@@ -136,8 +147,9 @@ def _coop_pictures(
 ) -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:
     """Paths, labels, part (0 train, 1 val, 2 test) and class names of CoOp's split."""
     try:
-        table = json.loads(split_file.read_text())
+        table = json.loads(split_file.read_text(encoding="utf-8"))
         rows = [(p, *row) for p, key in enumerate(("train", "val", "test")) for row in table[key]]
+        rows = [row for row in rows if not is_hidden(row[1])]
         found = {int(label): (path.split("/")[0], str(name)) for _, path, label, name in rows}
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(
@@ -145,16 +157,18 @@ def _coop_pictures(
         ) from error
     _check_classes(classes, [found[k][0] for k in sorted(found)])
     keep = [k for k in sorted(found) if classes is None or found[k][0] in classes]
-    absent = [found[k][0] for k in keep if not (folder / found[k][0]).is_dir()]
+    absent = [found[k][0] for k in keep if not find_file(folder, found[k][0]).is_dir()]
     if absent:
         raise missing(_NAME, f"{len(absent)} class folders are not there, such as {absent[0]!r}", _PAGE, [folder])
     new = {k: position for position, k in enumerate(keep)}
     rows = [row for row in rows if int(row[2]) in new]
+    names = [readable(found[k][1]) for k in keep]
+    say_equal_names(names, [found[k][0] for k in keep], split_file)
     return (
         [str(path) for _, path, _, _ in rows],
         np.asarray([new[int(label)] for _, _, label, _ in rows], dtype=np.int64),
         np.asarray([p for p, _, _, _ in rows], dtype=np.int64),
-        [readable(found[k][1]) for k in keep],
+        names,
     )
 
 
@@ -162,20 +176,22 @@ def _tree_pictures(
     folder: Path, classes: Sequence[str] | None, seed: int
 ) -> tuple[list[str], np.ndarray, np.ndarray, list[str]]:
     """As :func:`_coop_pictures`, from the folders alone."""
-    known = [f.name for f in sorted(folder.iterdir()) if f.is_dir() and f.name not in _LEFT_OUT]
+    known = [name for name in subfolders(folder) if name not in _LEFT_OUT]
     _check_classes(classes, known)
     keep = [name for name in known if classes is None or name in classes]
-    pairs = [
-        (f"{name}/{file.name}", k) for k, name in enumerate(keep) for file in sorted((folder / name).glob("*.jpg"))
-    ]
-    paths, labels = [path for path, _ in pairs], np.asarray([k for _, k in pairs], dtype=np.int64)
+    found, ignored = class_pictures(folder, keep)
+    say_ignored(folder, ignored)
+    paths = [path for there in found for path in there]
+    labels = np.repeat(np.arange(len(keep)), [len(there) for there in found])
     indices = split_by_class(
         labels, len(keep), seed, val_fraction=0.2, test_fraction=0.3, groups=[_twin_key(path) for path in paths]
     )
     part = np.zeros(len(paths), dtype=np.int64)
     for p in (1, 2):
         part[indices[p]] = p
-    return paths, labels, part, [_SINGULAR.get(name, readable(name)) for name in keep]
+    names = [_SINGULAR.get(name, readable(name)) for name in keep]
+    say_equal_names(names, keep, folder)
+    return paths, labels, part, names
 
 
 def _twin_key(path: str) -> str:

@@ -10,12 +10,13 @@ from typing import Any
 import numpy as np
 
 from ltnb._checks import check_integer
+from ltnb.data.classnames import say_equal_names
 from ltnb.data.containers import LongTailData
 from ltnb.data.images import ImageArrays, readable
 from ltnb.data.locate import missing
 from ltnb.data.longtail import exponential_counts
 from ltnb.data.splitting import shuffled_by_class
-from ltnb.data.torchvision_sets import find_or_download
+from ltnb.data.torchvision_sets import find, find_or_download
 
 _NAME = "cifar100_lt"
 _PAGE = "https://www.cs.toronto.edu/~kriz/cifar.html (cifar-100-python.tar.gz, unpacked)"
@@ -90,6 +91,14 @@ def cifar100_lt(
     )
 
 
+def on_disk(name: str, root: str | Path | None = None) -> list[Path]:
+    """What loading this data set would read: its folder and the files in it; nothing where it is not."""
+    folder = find(root, _PLACES)
+    if folder is None:
+        return []
+    return [folder, *(path for path in (folder / file for file in ("train", "test", "meta")) if path.is_file())]
+
+
 class _ArraysOnly(pickle.Unpickler):
     """Reads pickles of plain containers and NumPy arrays and refuses anything that could run code."""
 
@@ -116,7 +125,9 @@ def _read_names(path: Path) -> list[str]:
     if not isinstance(names, list) or len(names) != 100:
         found = f"{len(names)} names" if isinstance(names, list) else "no list of names"
         raise ValueError(f"{str(path)!r} is not a file of CIFAR-100 (python version): it holds {found} for 100 classes")
-    return [readable(str(name)) for name in names]
+    readable_names = [readable(str(name)) for name in names]
+    say_equal_names(readable_names, range(len(names)), path)
+    return readable_names
 
 
 def _read_cifar(path: Path) -> tuple[np.ndarray, np.ndarray]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
@@ -113,13 +113,14 @@ class FeatureData:
         train_y: (N,) int64 tensor.
         test_x: (N_test, D) float32 tensor.
         test_y: (N_test,) int64 tensor.
-        class_names: C names.
+        class_names: C names; the numbers of the classes as text when not given.
         class_counts: (C,) int64 array, training rows of each class; all positive. Counted when not given.
         val_x: (N_val, D) float32 tensor or None.
         val_y: (N_val,) int64 tensor or None, given with ``val_x``.
         text_x: (C, D) float32 tensor, one text feature a class, or None.
         unit_norm: whether every image feature has length 1.
         name: a word for titles and records.
+        named: whether class names were given; where not, what needs them is left out.
 
     Raises:
         ValueError: shapes that do not fit together, NaN or inf, a label outside 0..C-1, a class without training
@@ -130,18 +131,20 @@ class FeatureData:
     train_y: torch.Tensor
     test_x: torch.Tensor
     test_y: torch.Tensor
-    class_names: list[str]
+    class_names: list[str] = None  # type: ignore[assignment]  # filled below
     class_counts: np.ndarray = None  # type: ignore[assignment]  # filled below
     val_x: torch.Tensor | None = None
     val_y: torch.Tensor | None = None
     text_x: torch.Tensor | None = None
     unit_norm: bool = False
     name: str = "features"
+    named: bool = field(init=False, default=True)
 
     def __post_init__(self) -> None:
         """Check every field."""
-        names = _names("class_names", self.class_names)
+        object.__setattr__(self, "named", self.class_names is not None)
         _features("train_x", self.train_x, None)
+        names = _names("class_names", self.class_names if self.named else self._numbers())
         width = self.train_x.shape[1]
         if (self.val_x is None) != (self.val_y is None):
             raise ValueError("val_x and val_y must be given together, or neither")
@@ -175,6 +178,17 @@ class FeatureData:
         warnings.warn("n_classes is now called num_classes", DeprecationWarning, stacklevel=2)
         return self.num_classes
 
+    def _numbers(self) -> list[str]:
+        """The numbers of the classes: as many as counts or texts, else up to the largest label."""
+        given = self.class_counts if self.class_counts is not None else self.text_x
+        if np.ndim(given) > 0:  # what has no length is refused where it is checked
+            return [str(c) for c in range(len(given))]
+        check_targets(self.train_y, "train_y", len(self.train_x))
+        largest = int(self.train_y.max())
+        if largest >= len(self.train_y):  # a class without training rows, or a label that is none
+            fail("train_y", f"in 0..{len(self.train_y) - 1}, so that each class can have a row", str(largest))
+        return [str(c) for c in range(largest + 1)]
+
     @property
     def dim(self) -> int:
         """Feature width D."""
@@ -185,12 +199,12 @@ class FeatureData:
         return (
             f"FeatureData({self.name!r}: {self.num_classes} classes, width {self.dim}, train {len(self.train_x)}, "
             f"{val}, test {len(self.test_x)}, {'with' if self.text_x is not None else 'no'} text, "
-            f"{'unit norm' if self.unit_norm else 'not unit norm'})"
+            f"{'unit norm' if self.unit_norm else 'not unit norm'}{'' if self.named else ', no class names'})"
         )
 
 
 def _names(argument: str, value: Sequence[str]) -> list[str]:
-    names = [str(name) for name in value] if not isinstance(value, str) else []
+    names = [str(name) for name in value] if isinstance(value, Iterable) and not isinstance(value, str) else []
     if not names:
         raise ValueError(f"{argument} must be a list of names, got {value!r}")
     blank = [c for c, name in enumerate(names) if not name.strip()]

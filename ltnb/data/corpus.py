@@ -116,7 +116,8 @@ def write_corpus(folder: str | Path, corpus: Sequence[Sequence[str]]) -> Path:
         The folder with the files.
 
     Raises:
-        ValueError: If the corpus is not as described, or the folder holds files of classes that it does not have.
+        ValueError: If the corpus holds no class, something else than lists of sentences, or a sentence with a line
+            break or white space around it, or the folder holds files of classes that it does not have.
     """
     _check_corpus(corpus)
     place = Path(folder) / "wiki"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 import zipfile
 import zlib
 from pathlib import Path
@@ -10,23 +11,25 @@ import numpy as np
 import torch
 
 from ltnb._checks import check_features
+from ltnb.data.classnames import say_equal_names
 from ltnb.data.containers import FeatureData
-from ltnb.data.locate import MissingDataError
+from ltnb.data.locate import MissingDataError, printable
 
 # Lengths this near to 1 are 1 up to half-precision rounding (at most about 0.001, of each number and of a norm that was
 # itself taken in half precision). Features that were never normalised do not come this close in every row.
 _UNIT_TOLERANCE = 5e-3
-_REQUIRED = ("train_x", "train_y", "test_x", "test_y", "class_names")
+_REQUIRED = ("train_x", "train_y", "test_x", "test_y")
 
 
 def load_features(path: str | Path, *, val: str | None = "val", text: str | None = "text_x") -> FeatureData:
     """Read precomputed features.
 
-    The file is a NumPy ``.npz`` with ``train_x`` (N, D), ``train_y`` (N,), ``test_x``, ``test_y``, ``class_names``
-    (C,), and where they exist ``val_x``, ``val_y``, ``text_x`` (C, D). Floats of any width become float32; image or
-    text features of length 1 up to rounding are normalised again in float32, so that half-precision files lose nothing
-    more. Other arrays in the file are left alone: in particular no validation set is made of arrays under another name
-    unless ``val`` asks for it.
+    The file is a NumPy ``.npz`` with ``train_x`` (N, D), ``train_y`` (N,), ``test_x``, ``test_y``, and where they exist
+    ``class_names`` (C,), ``val_x``, ``val_y``, ``text_x`` (C, D). Without names the classes are called by their
+    numbers, a warning says so, and ``named`` is False. Floats of any width become float32; image or text features of
+    length 1 up to rounding are normalised again in float32, so that half-precision files lose nothing more. Other
+    arrays in the file are left alone: in particular no validation set is made of arrays under another name unless
+    ``val`` asks for it.
 
     Args:
         path: the file.
@@ -44,11 +47,19 @@ def load_features(path: str | Path, *, val: str | None = "val", text: str | None
             some of the image arrays have length 1.
     """
     path = Path(path).expanduser()
-    arrays, names = _read(path, {*_REQUIRED, "class_counts", f"{val}_x", f"{val}_y", str(text)})
+    wanted = {*_REQUIRED, "class_names", "class_counts", f"{val}_x", f"{val}_y", str(text)}
+    arrays, names = _read(path, wanted)
     try:
-        return _assemble(arrays, names, path.stem, val, text)
+        data = _assemble(arrays, names, printable(path.stem), val, text)
     except ValueError as error:
         raise ValueError(f"{str(path)!r}: {error}") from error
+    if data.named:
+        say_equal_names(data.class_names, range(data.num_classes), path)
+    else:
+        span = f"'0' to '{data.num_classes - 1}'"
+        says = f"holds no class_names: the classes are called {span}, and what needs their names is left out"
+        warnings.warn(f"{printable(path)} {says}", stacklevel=2)
+    return data
 
 
 def _read(path: Path, wanted: set[str]) -> tuple[dict[str, np.ndarray], list[str]]:
@@ -56,7 +67,7 @@ def _read(path: Path, wanted: set[str]) -> tuple[dict[str, np.ndarray], list[str
     if not path.is_file():
         raise MissingDataError(
             f"feature file {str(path)!r} is missing. Write one with numpy.savez(path, train_x=..., train_y=..., "
-            "test_x=..., test_y=..., class_names=...), then give its path again"
+            "test_x=..., test_y=..., class_names=...) (the names may be left out), then give its path again"
         )
     try:
         archive = np.load(path, allow_pickle=False)
@@ -101,7 +112,7 @@ def _assemble(
         val_x=_normalised(x["val"]) if has_val else None,
         val_y=y.get("val"),
         text_x=text_x,
-        class_names=_strings(arrays["class_names"]),
+        class_names=_strings(arrays["class_names"]) if "class_names" in arrays else None,  # type: ignore[arg-type]
         class_counts=arrays.get("class_counts"),  # type: ignore[arg-type]  # None: counted
         unit_norm=unit["train"],
         name=name,
@@ -125,7 +136,10 @@ def _integers(key: str, array: np.ndarray) -> torch.Tensor:
 def _strings(array: np.ndarray) -> list[str]:
     if array.ndim != 1 or array.dtype.kind not in "US":
         raise ValueError(f"class_names must be strings of shape (C,), got {array.dtype} {array.shape}")
-    return [name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in array]
+    try:
+        return [name.decode("utf-8") if isinstance(name, bytes) else str(name) for name in array]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"class_names must be UTF-8 where they are bytes: {error}") from error
 
 
 def _is_unit(x: torch.Tensor) -> bool:

@@ -11,17 +11,28 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ltnb.data.locate import MissingDataError
+from ltnb._pictures import import_pillow, to_rgb
+from ltnb.data.locate import MissingDataError, find_file
 
 if TYPE_CHECKING:
     import torch
+    from PIL.Image import Image
 
-EXTENSIONS = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".ppm", ".pgm"})
-_EIGHT_BIT = frozenset({"1", "L", "LA", "P", "PA", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"})
+_ORIENTATION = 0x0112
+_TURNS = {
+    2: "FLIP_LEFT_RIGHT",
+    3: "ROTATE_180",
+    4: "FLIP_TOP_BOTTOM",
+    5: "TRANSPOSE",
+    6: "ROTATE_270",
+    7: "TRANSVERSE",
+    8: "ROTATE_90",
+}
+"""EXIF orientation -> what turns the picture upright."""
 
 
 def readable(name: str) -> str:
@@ -30,34 +41,40 @@ def readable(name: str) -> str:
     return words or name
 
 
-def read_image(path: str | Path) -> Any:
-    """Read one picture as 8-bit RGB, upright (the EXIF orientation of cameras is applied).
+def read_image(path: str | Path) -> Image:
+    """Read one picture as 8-bit RGB, upright (the EXIF orientation of cameras is applied where it can be read).
 
     Args:
-        path: file in any format that Pillow reads. Greyscale, palette and CMYK pictures are converted.
+        path: file in any format that Pillow reads; of an animation the first picture. `ltnb._pictures.to_rgb` says what
+            becomes of transparency, of 16 bits and of other colour spaces.
 
     Returns:
-        A ``PIL.Image.Image`` in mode RGB.
+        A picture in mode RGB.
 
     Raises:
         MissingDataError: no such file.
-        ValueError: the file cannot be read as a picture, or has more than 8 bits a channel (its range is unknown).
+        ValueError: the file cannot be read as a picture, or the range of its values is unknown.
+        ImportError: Pillow is missing.
     """
-    from PIL import Image, ImageOps
-
+    pillow = import_pillow()
     try:
-        with Image.open(path) as picture:
-            mode = picture.mode
-            if mode in _EIGHT_BIT:
-                upright = ImageOps.exif_transpose(picture)
-                if upright.mode in ("P", "PA") and "transparency" in upright.info:
-                    upright = upright.convert("RGBA")
-                return upright.convert("RGB")
+        with pillow.open(path) as picture:
+            picture.load()
+            turn = _TURNS.get(_orientation(picture))
+            rgb = to_rgb(picture, "it")
+            return rgb if turn is None else rgb.transpose(pillow.Transpose[turn])
     except FileNotFoundError as error:
         raise MissingDataError(f"image file {str(path)!r} is missing; restore it or load the data set again") from error
     except Exception as error:  # Pillow raises many kinds for broken files: OSError, SyntaxError, struct.error, ...
         raise ValueError(f"image file {str(path)!r} cannot be read: {error}") from error
-    raise ValueError(f"image file {str(path)!r} has pixels of mode {mode!r}; convert it to 8 bits a channel first")
+
+
+def _orientation(picture: Image) -> int:
+    """The EXIF orientation, 1 (upright) where the metadata hold none or are broken: pixels can be fine."""
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except Exception:  # Pillow raises many kinds here too
+        return 1
 
 
 class ImageFiles:
@@ -82,9 +99,9 @@ class ImageFiles:
     def __len__(self) -> int:
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> tuple[Any, int]:
+    def __getitem__(self, index: int) -> tuple[Image, int]:
         """Picture and label number ``index``; see :func:`read_image` for what is raised."""
-        return read_image(self.root / self.paths[index]), int(self.labels[index])
+        return read_image(find_file(self.root, self.paths[index])), int(self.labels[index])
 
     def __repr__(self) -> str:
         return f"ImageFiles({len(self)} images under {str(self.root)!r})"
@@ -104,15 +121,16 @@ class ImageFiles:
         Raises:
             MissingDataError: a file is not there.
         """
-        digest = hashlib.sha256(b"ImageFiles rgb upright 2\n")
+        digest = hashlib.sha256(b"ImageFiles rgb upright 3\n")  # counted up when pixels come out otherwise
         for path, label in zip(self.paths, self.labels.tolist(), strict=True):
             try:
-                found = (self.root / path).stat()
+                found = find_file(self.root, path).stat()
             except OSError as error:
                 raise MissingDataError(
                     f"image file {str(self.root / path)!r} is missing; restore it or load the data set again"
                 ) from error
-            digest.update(f"{path}\t{found.st_size}\t{found.st_mtime_ns}\t{label}\n".encode())
+            facts = f"{path}\t{found.st_size}\t{found.st_mtime_ns}\t{label}\n"
+            digest.update(facts.encode("utf-8", "surrogateescape"))  # names may hold bytes that are no UTF-8
         return digest.hexdigest()
 
 

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ltnb._checks import check_integer
-from ltnb.data.classnames import builtin_imagenet_names, match_names, read_lines, read_names, readable_place
+from ltnb.data.classnames import (
+    builtin_imagenet_names,
+    folders_of,
+    match_names,
+    read_lines,
+    read_names,
+    readable_place,
+    say_equal_names,
+)
 from ltnb.data.containers import LongTailData
 from ltnb.data.images import ImageFiles
-from ltnb.data.locate import data_root, first_existing, missing
+from ltnb.data.locate import data_root, find_file, first_existing, missing
 from ltnb.data.splitting import shuffled_by_class
+from ltnb.data.tree import is_hidden
 
+_LINE = re.compile(r"(.*\S)\s+(\d+)", re.ASCII)
 _OLTR = "https://github.com/zhmiao/OpenLongTailRecognition-OLTR or https://github.com/shijxcs/LIFT"
 
 
@@ -112,11 +123,45 @@ def inat2018(
     return _official(_INATURALIST, root, lists, seed, val_per_class)
 
 
+def on_disk(name: str, root: str | Path | None = None) -> list[Path]:
+    """What loading one of the three would read: the pictures' folder, lists, names, and the first picture of each list.
+
+    The lists say which pictures are read; asking for each of half a million takes minutes on a network drive.
+
+    Args:
+        name: registered name of the data set.
+        root: as for its loader.
+
+    Returns:
+        The paths; none where a part is missing.
+    """
+    source = next(source for source in (_IMAGENET, _PLACES, _INATURALIST) if source.name == name)
+    base = data_root(root)
+    if base is None:
+        return []
+    folders = _list_folders(source, base)
+    try:
+        lists = [_list_file(source, folders, split) for split in source.splits]
+        firsts = [_first_picture(path) for path in lists]
+        pictures = _picture_root(source, base, firsts[0])
+    except ValueError:
+        return []
+    names = _either(folders, source.names_file)
+    files = [*lists, *([names] if names else []), *(find_file(pictures, first) for first in firsts)]
+    return [pictures, *(path for path in files if path.is_file())]
+
+
+def _first_picture(path: Path) -> str:
+    found = (_LINE.fullmatch(line) for line in read_lines(path))
+    return next((line[1] for line in found if line and not is_hidden(line[1])), "")
+
+
 def read_list(path: str | Path) -> tuple[list[str], np.ndarray]:
     """Read one list file, plain or gzipped.
 
     Args:
-        path: lines ``path label``; the path may hold spaces.
+        path: lines ``path label``; the path may hold spaces. Lines that name what systems and editors make for
+            themselves (``._a.jpg``, ``.ipynb_checkpoints/a.jpg``) are skipped.
 
     Returns:
         N relative paths and their (N,) int64 labels.
@@ -127,11 +172,12 @@ def read_list(path: str | Path) -> tuple[list[str], np.ndarray]:
     paths: list[str] = []
     labels: list[int] = []
     for number, line in enumerate(read_lines(path), 1):
-        picture, _, label = line.rpartition(" ")
-        if not picture or not label.isdecimal():
+        found = _LINE.fullmatch(line)
+        if found is None:
             raise ValueError(f"{str(path)!r}, line {number}: expected 'path label', got {line!r:.120}")
-        paths.append(picture.strip())
-        labels.append(int(label))
+        if not is_hidden(found[1]):
+            paths.append(found[1])
+            labels.append(int(found[2]))
     if not paths:
         raise ValueError(f"{str(path)!r} holds no line")
     return paths, np.asarray(labels, dtype=np.int64)
@@ -143,24 +189,8 @@ def _official(
     base = data_root(root)
     if base is None:
         raise missing(source.name, "no folder with the pictures was given", source.pictures)
-    folders = (
-        [Path(lists).expanduser()]
-        if lists
-        else [base, base / source.folder, base / source.name, base / "splits" / source.folder]
-    )
-    table = {}
-    for split in source.splits:
-        stem = f"{source.folder}_{split}.txt"
-        path = first_existing(folder / (stem + ending) for folder in folders for ending in ("", ".gz"))
-        if path is None:
-            raise missing(
-                source.name,
-                f"list file {stem} (or .gz) is not there",
-                source.lists,
-                folders,
-                "root=..., lists='/path/to/lists'",
-            )
-        table[split] = read_list(path)
+    folders = [Path(lists).expanduser()] if lists else _list_folders(source, base)
+    table = {split: read_list(_list_file(source, folders, split)) for split in source.splits}
     train_paths, train_labels = table["train"]
     num_classes = _check_labels(source, table)
     pictures = _picture_root(source, base, train_paths[0])
@@ -180,6 +210,24 @@ def _official(
     return LongTailData(source.name, train, val, test, names, counts)
 
 
+def _list_folders(source: _Source, base: Path) -> list[Path]:
+    return [base, base / source.folder, base / source.name, base / "splits" / source.folder]
+
+
+def _list_file(source: _Source, folders: list[Path], split: str) -> Path:
+    stem = f"{source.folder}_{split}.txt"
+    path = _either(folders, stem)
+    if path is None:
+        what, how = f"list file {stem} (or .gz) is not there", "root=..., lists='/path/to/lists'"
+        raise missing(source.name, what, source.lists, folders, how)
+    return path
+
+
+def _either(folders: list[Path], name: str) -> Path | None:
+    """The file of that name, plain or gzipped, in the first of the folders that has it."""
+    return first_existing(folder / (name + ending) for folder in folders for ending in ("", ".gz"))
+
+
 def _check_labels(source: _Source, table: dict[str, tuple[list[str], np.ndarray]]) -> int:
     """Number of classes, all of which must be in the training list."""
     counts = np.bincount(table["train"][1])
@@ -196,7 +244,7 @@ def _check_labels(source: _Source, table: dict[str, tuple[list[str], np.ndarray]
 
 def _picture_root(source: _Source, base: Path, example: str) -> Path:
     folders = [base, *(base / inner for inner in (source.folder, *source.picture_folders))]
-    found = next((folder for folder in folders if (folder / example).is_file()), None)
+    found = next((folder for folder in folders if find_file(folder, example).is_file()), None)
     if found is None:
         raise missing(source.name, f"pictures such as {example!r} are not there", source.pictures, folders)
     return found
@@ -205,7 +253,7 @@ def _picture_root(source: _Source, base: Path, example: str) -> Path:
 def _spot_check(source: _Source, part: ImageFiles, n: int = 8) -> None:
     """Look for a few files spread over the list: asking for each of half a million takes minutes on a network drive."""
     for i in np.unique(np.linspace(0, len(part) - 1, n).astype(int)):
-        if not (part.root / part.paths[i]).is_file():
+        if not find_file(part.root, part.paths[i]).is_file():
             raise missing(
                 source.name, f"picture {part.paths[i]!r} of the lists is not there", source.pictures, [part.root]
             )
@@ -213,11 +261,11 @@ def _spot_check(source: _Source, part: ImageFiles, n: int = 8) -> None:
 
 def _class_names(source: _Source, folders: list[Path], first: list[str]) -> list[str]:
     """C names; ``first`` holds a training path of each class, whose folder says which name is meant."""
-    endings = ("", ".gz")
-    path = first_existing(folder / (source.names_file + ending) for folder in folders for ending in endings)
+    path = _either(folders, source.names_file)
     codes = [Path(example).parent.name for example in first]
     if path is not None:
-        names = match_names(str(path), read_names(path), first)
+        keys = {folder for example in first for folder in folders_of(example)}
+        names = match_names(str(path), read_names(path, keys), first)
     elif source is _PLACES:
         names = codes
     elif source is _IMAGENET and len(set(codes)) == 1000 and codes == sorted(codes):
@@ -225,4 +273,6 @@ def _class_names(source: _Source, folders: list[Path], first: list[str]) -> list
     else:
         what = f"{source.names_file} (or .gz) is not there, and the folders hold only codes such as {codes[0]!r}"
         raise missing(source.name, what, source.lists, folders, "lists")
-    return [readable_place(name) for name in names] if source is _PLACES else names
+    names = [readable_place(name) for name in names] if source is _PLACES else names
+    say_equal_names(names, codes, path or source.name)
+    return names

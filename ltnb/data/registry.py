@@ -7,10 +7,13 @@ import inspect
 from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ltnb._checks import check_integer, check_number
-from ltnb.data.containers import LongTailData
+from ltnb.data.locate import stamp
+from ltnb.data.torchvision_sets import as_downloaded
+
+if TYPE_CHECKING:
+    from ltnb.data.containers import LongTailData
 
 DATASETS = {
     "critters_lt": "ltnb.critters.datasets",
@@ -47,6 +50,8 @@ def load(
         MissingDataError: the data are not there (a ``FileNotFoundError`` and a ``ValueError``).
         ValueError: unknown name or keyword, or a value out of range.
     """
+    from ltnb._checks import check_integer, check_number  # brings torch, which the other functions here do not need
+
     check_integer(seed, "seed", 0)
     check_number(imbalance, "imbalance", 1.0)
     loader, arguments = _find(name)
@@ -63,6 +68,34 @@ def load(
                     f"it takes {', '.join(['root', 'imbalance', 'seed', *own])}"
                 )
     return loader(**arguments, **{key: value for key, value in common.items() if key in accepted}, **kw)
+
+
+def on_disk(name: str, root: str | Path | None = None) -> list[Path]:
+    """What ``load(name, root=root)`` would read, without loading it.
+
+    Args:
+        name: as for `load`; any other text names nothing.
+        root: as for `load`.
+
+    Returns:
+        The folder of the data set first, then files in it; empty where it is not there, and for rendered worlds. For
+        list files the first picture of each list stands for all.
+    """
+    home = "ltnb.data.folder" if name.startswith(_FOLDER) else DATASETS.get(name, "")
+    return list(import_module(home).on_disk(name, root)) if home.startswith("ltnb.data.") else []
+
+
+def data_stamp(name: str, root: str | Path | None = None) -> str | None:
+    """A hash of what `load` would read: where it lies, names, sizes and times, but no contents.
+
+    Returns:
+        None where nothing is on disk, and where it is what a download by this package left: the next run after a
+        download is not another one.
+    """
+    paths = on_disk(name, root)
+    if paths and as_downloaded(paths[0]):
+        paths = [path for path in paths if not path.is_relative_to(paths[0])]
+    return stamp(paths) if paths else None
 
 
 def world_version(name: str) -> str | None:

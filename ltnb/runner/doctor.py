@@ -22,14 +22,6 @@ _NOTEBOOKS = (
     "open_clip_torch torchvision timm accelerate scikit-learn matplotlib pandas papermill ipykernel pyyaml rich"
 )
 _MODULES = {"open_clip_torch": "open_clip", "scikit-learn": "sklearn", "pyyaml": "yaml"}
-# what one of these names under $LTNB_DATA means (see the loaders in ltnb.data)
-_DATA_SETS = {
-    "cifar100_lt": ("cifar-100-python",),
-    "caltech101_lt": ("101_ObjectCategories", "caltech101"),
-    "imagenet_lt": ("ImageNet_LT", "imagenet_lt", "ImageNet", "imagenet"),
-    "places_lt": ("Places_LT", "places_lt", "Places365", "places365"),
-    "inat2018": ("iNaturalist18", "inat2018", "train_val2018"),
-}
 
 
 Lines = Iterator[tuple[str, str, str]]
@@ -136,20 +128,20 @@ def _cluster() -> Lines:
 
 def _data() -> Iterator[Finding]:
     yield Finding("ok", "data critters", "rendered on the fly, nothing to download")
+    from ltnb.data.locate import printable
+    from ltnb.data.registry import DATASETS, on_disk
+
     root = os.environ.get("LTNB_DATA", "")
     if not root:
         yield Finding(
             "--", "LTNB_DATA", "not set: real data sets are then given by root=, or downloaded where torchvision can"
         )
-        return
-    folder = Path(root).expanduser()
-    if not folder.is_dir():
+    elif not Path(root).expanduser().is_dir():
         yield Finding("--", "LTNB_DATA", f"{root} is not a folder")
-        return
-    for name, markers in _DATA_SETS.items():
-        found = next((marker for marker in markers if (folder / marker).exists()), None)
-        yield Finding(
-            "ok" if found else "--",
-            f"data {name}",
-            f"{found} found" if found else f"none of {', '.join(markers)} there",
-        )
+    for name in (name for name, home in DATASETS.items() if home.startswith("ltnb.data.")):
+        try:
+            found = on_disk(name)
+            says = printable(found[0]) if found else f"not there: ltnb.data.load({name!r}) says where it looks"
+        except ValueError as error:  # a folder that cannot be read
+            found, says = [], str(error)
+        yield Finding("ok" if found else "--", f"data {name}", says)

@@ -13,6 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from ltnb._project import project_root
+from ltnb.data.locate import MissingDataError, find_folder, stamp
+from ltnb.data.registry import DATASETS, data_stamp
+from ltnb.data.tree import files_below
 from ltnb.runner.settings import Profile, check_overrides, find_lesson, read_parameters, unknown
 
 __all__ = ["Task", "plan", "plan_one"]
@@ -20,6 +23,16 @@ __all__ = ["Task", "plan", "plan_one"]
 PACKAGE = Path(__file__).resolve().parents[1]
 # what a lesson's numbers do not depend on
 _NOT_HASHED = ("runner", "cli.py", "__main__.py", "__pycache__")
+_LIBRARIES = ("torch", "numpy", "open_clip_torch", "scikit-learn", "torchvision", "timm", "pillow", "accelerate")
+# arithmetic that torch and the libraries below it take from the environment: how exact products are, which instructions
+_VARIABLES = frozenset(
+    {
+        "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG", "ATEN_CPU_CAPABILITY",
+        "ONEDNN_DEFAULT_FPMATH_MODE", "DNNL_DEFAULT_FPMATH_MODE", "ONEDNN_MAX_CPU_ISA", "DNNL_MAX_CPU_ISA",
+        "MKL_CBWR", "MKL_ENABLE_INSTRUCTIONS", "OPENBLAS_CORETYPE", "PYTHONHASHSEED",
+    }
+)  # fmt: skip
+_PREFIXES = ("ACCELERATE_",)  # mixed precision, CPU only, compilation
 
 
 @dataclass(frozen=True)
@@ -103,21 +116,27 @@ def plan_one(lesson: str, parameters: Mapping[str, Any], folder: Path) -> Task:
 
 
 def _absolute(name: str, value: Any) -> Any:
-    """Paths among the parameters, made absolute: ``features``, ``dataset="folder:..."``, ``*backbone="arch:file"``."""
+    """Paths among the parameters, made absolute: ``features``, ``corpus``, ``folder:...``, ``backbone="arch:file"``.
+
+    The elements of a list are looked at one by one.
+    """
+    if isinstance(value, list | tuple):
+        return type(value)(_absolute(name, item) for item in value)
     if not isinstance(value, str) or not value:
         return value
-    if name == "features":
+    if name in ("features", "corpus"):
         path = Path(value).expanduser().resolve()
-        if not path.is_file():
-            raise FileNotFoundError(f"parameter 'features': no such file: {value}")
+        if not (path.is_file() if name == "features" else path.is_dir()):
+            kind = "file" if name == "features" else "folder"
+            raise FileNotFoundError(f"parameter {name!r}: no such {kind}: {value}")
         return str(path)
-    head, colon, tail = value.partition(":")
-    if name == "dataset" and head == "folder" and tail:
-        path = Path(tail).expanduser().resolve()
-        if not path.is_dir():
-            raise FileNotFoundError(f"parameter 'dataset': no such folder: {tail}")
-        return f"folder:{path}"
-    if name.endswith("backbone") and colon and Path(tail).expanduser().is_file():
+    head, _, tail = value.partition(":")
+    if head == "folder" and tail:
+        try:
+            return f"folder:{find_folder(tail)}"
+        except MissingDataError as error:
+            raise FileNotFoundError(f"parameter {name!r}: no such folder: {tail} ({error})") from None
+    if "backbone" in name and tail and Path(tail).expanduser().exists():
         return f"{head}:{Path(tail).expanduser().resolve()}"
     return value
 
@@ -128,38 +147,37 @@ def _key(notebook: Path, defaults: Mapping[str, Any], parameters: Mapping[str, A
     content = {
         "cells": [(cell["cell_type"], "".join(cell["source"])) for cell in cells],
         "parameters": parameters,
-        "files": {key: _stamp(value) for key, value in settings.items() if isinstance(value, str)},
+        "inputs": {key: _stamp(value) for key, value in settings.items()},
+        "environment": _environment(),
         # the standard rows that a lesson shows; those of a standard run are made of the run itself
         "standard": None if settings.get("profile") == "standard" else _records_hash(notebook.stem),
         "package": _package_hash(),
-        "versions": {name: _version(name) for name in ("torch", "numpy", "open_clip_torch", "scikit-learn")},
+        "versions": {name: _version(name) for name in _LIBRARIES},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
-def _stamp(value: str) -> list[int] | str | None:
-    """Size and time of what a parameter names: other content under the same name is another input."""
+def _stamp(value: Any) -> Any:
+    """What lies on disk under the data sets, files and folders that a parameter names, a list's one by one.
+
+    Other content under the same name is another input. None for a value that names nothing.
+    """
+    if isinstance(value, list | tuple):
+        return [_stamp(item) for item in value]
+    if not isinstance(value, str) or not value:
+        return None
+    if value in DATASETS or value.startswith("folder:"):
+        return data_stamp(value)
     path = Path(value if os.path.isabs(value) else value.partition(":")[2])
     if not path.is_absolute():
         return None
-    if value.startswith("folder:") and path.is_dir():
-        return _folder_stamp(path)
-    return [path.stat().st_size, path.stat().st_mtime_ns] if path.is_file() else None
+    return stamp(files_below(path) if path.is_dir() else [path]) if path.exists() else None
 
 
-def _folder_stamp(folder: Path) -> str:
-    """SHA-256 over name, size and time of every file below a folder, in order; links are followed."""
-    total = hashlib.sha256()
-    seen: set[str] = set()
-    for where, inner, files in os.walk(folder, followlinks=True):
-        real = os.path.realpath(where)
-        inner[:] = [] if real in seen else sorted(inner)  # a link to a folder above it would have no end
-        seen.add(real)
-        for path in (Path(where, name) for name in sorted(files)):
-            if path.is_file():
-                facts = f"{path.stat().st_size} {path.stat().st_mtime_ns}"
-                total.update(os.fsencode(path.relative_to(folder)) + b"\0" + facts.encode() + b"\0")
-    return total.hexdigest()
+def _environment() -> dict[str, str | bool]:
+    """The variables that libraries read by themselves and that change numbers."""
+    read = {name: value for name, value in os.environ.items() if name in _VARIABLES or name.startswith(_PREFIXES)}
+    return {**read, "no GPU to be seen": os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1")}
 
 
 def _records_hash(lesson: str) -> str | None:

@@ -14,7 +14,6 @@ from ltnb._checks import check_integer, check_texts, describe, fail
 from ltnb._seeds import chosen_seed
 from ltnb.clip import towers
 from ltnb.clip.backbone import Backbone
-from ltnb.clip.precision import arithmetic
 
 _PLACEHOLDER = "X"  # a word of one token, whose embedding the context replaces
 _STD = 0.02
@@ -139,8 +138,10 @@ class ContextPrompt(nn.Module):
             words = context.to(embedded.dtype).expand(len(embedded), -1, -1)
             return torch.cat([embedded[:, :first], words, embedded[:, behind:]], dim=1)
 
-        with _token_embedding(backbone).register_forward_hook(insert), arithmetic(backbone.precision, backbone.device):
-            parts = [towers.encode_text(model, chunk) for chunk in tokens.split(self.chunk)]
+        with _token_embedding(backbone).register_forward_hook(insert), backbone.arithmetic():
+            full = backbone.full_towers
+            chunks = tokens.split(self.chunk)
+            parts = [towers.encode_text(model, chunk, full=full, group=self.chunk) for chunk in chunks]
         features = torch.cat(parts)
         features = features.to(self.context.device, torch.promote_types(features.dtype, torch.float32))
         return functional.normalize(features, dim=-1) if normalize else features

@@ -1,4 +1,4 @@
-"""Reads checkpoint files: which published archive a file is, which activation it needs, what may be unpickled.
+"""Which published archive a file is, and which activation its weights need.
 
 OpenAI's CLIP was trained with QuickGELU, x·sigmoid(1.702 x), an approximation of GELU. Loaded into the ordinary
 architecture the weights fit and the numbers are wrong, silently. A file does not tell which of the two it needs; only
@@ -8,19 +8,13 @@ its SHA-256 does, when it is one that open_clip publishes.
 from __future__ import annotations
 
 import hashlib
-import pickle
 import re
-import warnings
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import torch
-from torch import nn
-
 _TWIN = "-quickgelu"
-_NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")  # constants inside OpenAI's archives
 
 
 @dataclass
@@ -133,51 +127,3 @@ def is_torchscript(path: Path) -> bool:
         return False
     with zipfile.ZipFile(path) as archive:
         return any(name.endswith("constants.pkl") for name in archive.namelist())
-
-
-def load_file(model: nn.Module, path: Path, known: KnownArchive | None) -> None:
-    """Loads a checkpoint file into `model`, in place.
-
-    Plain files (a state dict, one under ``state_dict``, with or without ``module.`` before the names, safetensors) go
-    through open_clip's loader and are never allowed to run code. TorchScript archives can, so only known ones are
-    opened.
-
-    Raises:
-        ValueError: an unknown TorchScript archive, a file that holds more than weights, a damaged file, or weights of
-            another architecture.
-    """
-    import open_clip
-
-    if is_torchscript(path):
-        if known is None or len(known.digits) < 64:
-            raise ValueError(
-                f"pretrained {path.name!r} is a TorchScript archive, which can run code, and its SHA-256 is not one "
-                "that open_clip lists. Convert it where you trust it: "
-                "torch.save(torch.jit.load(FILE).state_dict(), NEW_FILE)"
-            )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
-            state = torch.jit.load(path, map_location="cpu").state_dict()
-        for key in _NOT_WEIGHTS:
-            state.pop(key, None)
-        _explain(path, lambda: model.load_state_dict(state))
-        return
-    _explain(path, lambda: open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True))
-
-
-def _explain(path: Path, load: Any) -> None:
-    from safetensors import SafetensorError
-
-    try:
-        load()
-    except SafetensorError as error:
-        raise ValueError(f"pretrained {path.name!r} is damaged or no safetensors file: {error}") from error
-    except pickle.UnpicklingError as error:
-        raise ValueError(
-            f"pretrained {path.name!r} is no file of plain weights, or holds objects beside them: save a state dict"
-        ) from error
-    except (RuntimeError, KeyError, AttributeError, TypeError, EOFError, OSError, StopIteration) as error:
-        first = str(error).strip().splitlines()
-        raise ValueError(
-            f"pretrained {path.name!r} does not fit the architecture: {' '.join(first[:3])[:400]}"
-        ) from error
