@@ -18,9 +18,12 @@ ARGS ?=
 PYTEST_ARGS ?=
 LESSONS ?=
 
+# says at the end how long each file and each lesson took, and keeps the table
+TIMES := -p tests.part_times --times-to $(VENV)/times
+
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help reproduce records test pytest nbval lint lab lessons weights cpu install clean
+.PHONY: help reproduce records check test pytest nbval lint lab lessons weights cpu install clean
 
 help:  ## show this list
 	@grep -hE '^[a-z]+:.*## ' $(firstword $(MAKEFILE_LIST)) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -32,18 +35,22 @@ records: $(STAMP)  ## run the standard profile (slow) and write figures/records,
 	$(BIN)/python -m ltnb reproduce --profile standard $(ARGS)
 	$(BIN)/python -m ltnb report --profile standard --write-records
 
+check: lint  ## lint and the fast tests: two minutes, for a change of one loss or head
+	$(BIN)/python -m pytest -q -m "not slow" $(TIMES)-check $(PYTEST_ARGS)
+
 test: pytest nbval  ## unit, contract and hygiene tests, then every lesson against its committed outputs
+	@cat $(VENV)/times-pytest $(VENV)/times-nbval
 
 pytest: $(STAMP)  ## the tests without the lessons
-	$(BIN)/python -m pytest --durations=20 --durations-min=1.0 $(PYTEST_ARGS)
+	$(BIN)/python -m pytest --durations=20 --durations-min=1.0 $(TIMES)-pytest $(PYTEST_ARGS)
 
 # status 5 is pytest's "nothing collected"
 nbval: $(STAMP)  ## re-run every lesson and compare it with its committed outputs
 ifeq ($(NOTEBOOKS),)
-	@echo "no lessons in notebooks/: nothing to validate"
+	@echo "no lessons in notebooks/: nothing to validate" | tee $(VENV)/times-nbval
 else
 	$(BIN)/python -m pytest --nbval --nbval-current-env --nbval-sanitize-with tests/nbval_sanitize.cfg \
-	    --durations=10 --durations-min=5.0 -p no:cacheprovider $(NOTEBOOKS) || [ $$? -eq 5 ]
+	    --durations=10 --durations-min=5.0 $(TIMES)-nbval -p no:cacheprovider $(NOTEBOOKS) || [ $$? -eq 5 ]
 endif
 
 # kernels, settings and start-up files come from .venv and from nowhere else
@@ -51,10 +58,11 @@ nbval lessons: export JUPYTER_PATH := $(CURDIR)/$(VENV)/share/jupyter
 nbval lessons: export JUPYTER_CONFIG_DIR := $(CURDIR)/$(VENV)/etc/jupyter
 nbval lessons: export IPYTHONDIR := $(CURDIR)/$(VENV)/etc/ipython
 
-lint: $(STAMP)  ## ruff (rules and format) and mypy
+lint: $(STAMP)  ## ruff (rules and format), mypy and spelling
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/codespell
 
 lab: $(STAMP)  ## open the lessons in JupyterLab
 	$(BIN)/jupyter lab notebooks

@@ -3,6 +3,7 @@
 import ast
 import importlib.metadata
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
@@ -98,6 +99,27 @@ def test_version_stands_once():
     assert PROJECT["dynamic"] == ["version"] and Version(ltnb.__version__)
 
 
+def test_citation_says_what_the_project_says():
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert citation["version"] == ltnb.__version__ and citation["license"] == PROJECT["license"]
+    assert citation["authors"] == PROJECT["authors"] and not {"doi", "url", "repository-code"} & set(citation)
+
+
+def test_workflow_runs_what_the_makefile_has():
+    """Each Python that the classifiers name, both ends of the bounds, and the lessons, in a job of their own."""
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    jobs = yaml.safe_load(text)["jobs"]
+    assert {"lint", "tests", "bounds", "lessons"} == set(jobs)
+    pythons = set(jobs["tests"]["strategy"]["matrix"]["python"])
+    named = {text.rpartition(" ")[2] for text in PROJECT["classifiers"] if re.search(r":: 3\.\d", text)}
+    assert named <= pythons == {"3.11", "3.12", "3.13"}
+    ends = {entry["resolution"] for entry in jobs["bounds"]["strategy"]["matrix"]["include"]}
+    assert ends == {"lowest-direct", "highest"}
+    assert "make nbval" in str(jobs["lessons"]) and "nbval" not in str(jobs["tests"])
+    targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
+    assert set(re.findall(r"run: make ([a-z]+)", text)) <= targets
+
+
 def test_licence_and_changelog():
     licence = (ROOT / "LICENSE").read_text()
     assert licence.startswith("MIT License") and "the ltnb authors" in licence
@@ -107,11 +129,13 @@ def test_licence_and_changelog():
 
 
 def test_layout_is_the_design():
-    files = "README.md environment.yml pyproject.toml constraints.txt Makefile LICENSE CHANGELOG.md"
-    folders = "ltnb notebooks tests benchmarks figures .ci"
-    expected = {*files.split(), *folders.split(), ".gitignore", ".gitattributes", ".pre-commit-config.yaml"}
+    """A root that is read at one look: what people look for by name and dot files, which tools ask for, are free."""
+    by_name = re.compile(r"\..*|[A-Z][A-Z_]*(\.(md|cff|rst|txt))?")
+    known = "ltnb notebooks tests benchmarks figures pyproject.toml constraints.txt environment.yml Makefile".split()
     present = {path.relative_to(ROOT).parts[0] for path in tracked_files()}
-    assert present <= expected, f"nothing else belongs into the repository's root: {sorted(present - expected)}"
+    other = {name for name in present - set(known) if not by_name.fullmatch(name)}
+    assert not other, f"nothing else belongs into the repository's root: {sorted(other)}"
+    assert set(known) - {"benchmarks", "figures"} <= present
 
 
 def test_git_ignores_no_source():
@@ -122,11 +146,11 @@ def test_git_ignores_no_source():
 
 
 def test_readme_commands_exist():
-    """Every make target and ltnb subcommand that the README names is there."""
+    """Every make target and ltnb subcommand that the README and CONTRIBUTING name is there."""
     readme = (ROOT / "README.md").read_text()
     targets = set(re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), flags=re.M))
-    named = set(re.findall(r"(?:^|`)make ([a-z]+)", readme, flags=re.M))
-    assert {"reproduce", "test"} <= named <= targets, named - targets
+    named = set(re.findall(r"(?:^|`)make ([a-z]+)", readme + (ROOT / "CONTRIBUTING.md").read_text(), flags=re.M))
+    assert {"reproduce", "test", "check"} <= named <= targets, named - targets
     assert set(re.findall(r"^ *ltnb ([a-z]+)", readme, flags=re.M)) <= {"reproduce", "run", "report", "doctor"}
 
 
@@ -134,6 +158,30 @@ def test_pre_commit_needs_no_download():
     repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
     assert [entry["repo"] for entry in repositories] == ["local"]
     assert all(hook["language"] == "system" for hook in repositories[0]["hooks"])
+
+
+def test_hooks_find_a_private_key(tmp_path):
+    """The hooks are run as pre-commit does, on files of both kinds."""
+    repositories = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"]
+    hooks = {hook["id"]: shlex.split(hook["entry"]) for hook in repositories[0]["hooks"]}
+    assert set(hooks) >= {"ruff", "ruff-format", "mypy", "codespell", "private-key", "size-cap"}
+    secret, harmless, large = (tmp_path / name for name in ("id_rsa", "notes.md", "large.bin"))
+    harmless.write_text("-----BEGIN PUBLIC KEY-----, and no PRIVATE " + "KEY\n")
+    for kind in ("", "RSA ", "OPENSSH ", "EC "):
+        secret.write_text(f"text\n-----BEGIN {kind}PRIVATE " + "KEY-----\nabc\n")
+        done = subprocess.run([*hooks["private-key"], harmless, secret], capture_output=True, text=True)
+        assert done.returncode == 1 and done.stderr.strip() == f"{secret}: holds a private key", kind
+    assert subprocess.run([*hooks["private-key"], harmless]).returncode == 0
+    large.write_bytes(b"0" * 500_001)
+    assert subprocess.run([*hooks["size-cap"], harmless]).returncode == 0
+    assert subprocess.run([*hooks["size-cap"], large], capture_output=True).returncode == 1
+
+
+def test_slow_tests_are_files_that_exist():
+    from conftest import SLOW
+
+    assert all((ROOT / "tests" / name).is_file() for name in SLOW)
+    assert not {"test_contract.py", "test_losses.py", "test_heads.py", "test_samplers.py", "test_house.py"} & set(SLOW)
 
 
 # written in pieces, so that this file does not hold what it looks for

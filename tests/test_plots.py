@@ -6,6 +6,7 @@ import io
 import itertools
 import subprocess
 import sys
+import unicodedata
 import warnings
 
 import matplotlib
@@ -18,6 +19,7 @@ from PIL import Image
 
 from ltnb import plots
 from ltnb.data.longtail import shot_groups
+from ltnb.plots._labels import FONT, _letters, drawable, fonts, sentence
 from ltnb.plots.style import GROUP_COLOURS, PALETTE
 from ltnb.training import History
 
@@ -394,3 +396,118 @@ def test_regions_of_a_class_that_is_named_nowhere_and_without_a_legend():
 def test_bad_regions_are_refused(scores, points, labels, name):
     with pytest.raises(ValueError, match=name):
         plots.decision_regions(scores, points, labels)
+
+
+# Words of the caller -------------------------------------------------------------------------------------------------
+
+ODD = ("$5 for $6", "_hidden", r"\frac{1}{0}$", "50%_#{x}^~&", "α Ёлка قطة", "tab\there", r"$\nonsense$", "a$", "{")
+
+
+def flat(x):
+    return np.stack([x[:, 0], -x[:, 0], x[:, 1]], axis=1)
+
+
+def charts(names: tuple[str, ...], text: str) -> dict:
+    """Every chart with these names for all that is named, and the text for titles and axes."""
+    n, values = len(names), dict.fromkeys(METRICS, 50.0)
+    counts = np.arange(1, n + 1) * 30
+    groups = shot_groups(counts)
+    pictures = [np.zeros((2, 2, 3), np.uint8)] * n
+    points = np.random.default_rng(0).normal(size=(n, 2))
+    few = list(names[:3])
+    return {
+        "class_distribution": plots.class_distribution(counts, groups, class_names=names, title=text),
+        "per_class_gain": plots.per_class_gain(counts, counts, groups, class_names=names, title=text, ylabel=text),
+        "tsne": plots.tsne(None, np.arange(n), names, embedding=points, title=text),
+        "loss_curves": plots.loss_curves(
+            {name: History(train_loss=[2.0], val_score=[1.0]) for name in names}, title=text, score=text
+        ),
+        "sweep": plots.sweep([0, 1], {name: [1, 2] for name in names}, xlabel=text, ylabel=text, title=text),
+        "image_grid": plots.image_grid(pictures, names, correct=[True] * n, title=text, size=3.0),
+        "group_bars": plots.group_bars(dict.fromkeys(names, values), title=text, ylabel=text),
+        "group_bars, few": plots.group_bars({"a": dict.fromkeys(few, 5.0)}, groups=few, title=text),
+        "decision_regions, few": plots.decision_regions(flat, points[:3], np.arange(3), class_names=few, title=text),
+    }
+
+
+def words(figure) -> str:
+    """All that is written in a figure letter by letter, and no mathematics, in one line."""
+    figure.draw_without_rendering()
+    read = [text._preprocess_math(text.get_text()) for text in figure.findobj(matplotlib.text.Text)]
+    return " ".join(" ".join(shown for shown, mathematics in read if not mathematics).split())
+
+
+def test_every_chart_is_here():
+    drawn = {name.partition(",")[0] for name in charts(("a", "b", "c"), "t")}
+    helpers = {"GROUP_COLOURS", "PALETTE", "panels", "save", "tsne_embedding", "use_style"}
+    assert drawn == set(plots.__all__) - helpers
+
+
+def test_words_are_shown_as_they_are():
+    for name, figure in charts(ODD, "from $5 to $10").items():
+        png(figure)
+        shown = words(figure)
+        for word in ODD[:3] if name.endswith("few") else ODD:
+            assert word.replace("\t", " ") in shown, (name, word)
+        assert "from $5 to $10" in shown, name
+
+
+def test_a_name_in_a_legend_may_begin_with_an_underscore():
+    assert legend(plots.tsne(None, [0, 1], ["_a", "b"], embedding=np.eye(2)).axes[0]) == ["_a", "b"]
+    assert legend(plots.sweep([0, 1], {"_a": [1, 2]}, xlabel="x", mark_best=False).axes[0]) == ["_a"]
+    assert legend(plots.loss_curves({"_a": [3.0], "b": [2.0]}).axes[0]) == ["_a", "b"]
+
+
+@pytest.mark.parametrize(
+    "text, shown",
+    [
+        (r"factor $\lambda$", r"factor $\lambda$"),
+        (r"$x_1$ and $x_2$", r"$x_1$ and $x_2$"),
+        ("from $5 to $10", r"from \$5 to \$10"),
+        (r"$\nonsense$", r"\$\nonsense\$"),
+        (r"half $\frac{1}$", r"half \$\frac{1}\$"),
+        ("a$", r"a\$"),
+        (r"it costs \$5", r"it costs \$5"),
+        ("plain_%#", "plain_%#"),
+    ],
+)
+def test_mathematics_in_titles(text, shown):
+    assert sentence(text) == shown
+    figure = plots.sweep([0, 1], {"a": [1, 2]}, xlabel=text, title=text)
+    assert figure.axes[0].get_xlabel() == figure.axes[0].get_title(loc="left") == shown
+    png(figure)
+
+
+RARE = chr(0xE123)  # private use: no font is to have it
+
+
+def test_letters_that_no_font_has_are_said_once_and_drawn_as_boxes():
+    names = tuple(f"{RARE}{chr(0xE200 + i)} {i}\U000e0061\U000e0101" for i in range(3))
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        figure = plots.tsne(None, [0, 1, 2], names, embedding=np.random.rand(3, 2))
+        png(figure)
+    (warning,) = caught
+    assert "U+E123, U+E200, U+E201, U+E202;" in str(warning.message) and "Noto" in str(warning.message)
+    assert legend(figure.axes[0]) == ["□□ 0", "□□ 1", "□□ 2"]
+    assert drawable(["a\x07b\nc"]) == ["a b\nc"]
+    with pytest.warns(UserWarning, match=r"U\+D8FF") as caught:
+        assert drawable(["x\ud8ff"]) == ["x□"]
+    many = "".join(chr(0xE300 + i) for i in range(9))
+    with pytest.warns(UserWarning, match=r"U\+E304 and 4 more;"):
+        assert drawable([many]) == ["□" * 9]
+
+
+def test_letters_of_another_font_are_taken_from_it():
+    """Two families that come with matplotlib: the second one draws what only it has."""
+    only_there = next(
+        chr(c) for c in sorted(_letters(("STIXGeneral",)) - _letters((FONT,))) if unicodedata.category(chr(c)) == "So"
+    )
+    assert fonts()[0] == FONT and "STIXGeneral" in fonts()
+    assert drawable([only_there]) == [only_there]
+    with pytest.warns(UserWarning, match="no font"):
+        assert drawable([only_there], (FONT,)) == ["□"]
+    drawn, box = (
+        png(plots.sweep([0, 1], {"a": [1, 2]}, xlabel=text, mark_best=False)) for text in (only_there * 9, "□" * 9)
+    )
+    assert drawn.shape != box.shape or not np.array_equal(drawn, box)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from ltnb._checks import check_counts, to_array
+from ltnb.plots._labels import name_ticks
 
 GROUPS = ("many", "medium", "few")
 
@@ -68,7 +69,7 @@ def display_order(
 
 def class_ticks(ax: Any, labels: list[str]) -> None:
     """Write one upright class name under each bar, in letters that still fit."""
-    ax.set_xticks(range(len(labels)), labels, rotation=90, fontsize=max(6.0, min(9.0, 480 / max(len(labels), 1))))
+    name_ticks(ax, labels, rotation=90, fontsize=max(6.0, min(9.0, 480 / max(len(labels), 1))))
     ax.tick_params(axis="x", length=2, pad=1)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ltnb.plots._labels import name_ticks, sentence
 from ltnb.plots.style import GROUP_COLOURS, ORANGE, PALETTE, axes_for, context, figure_of, legend_above, title_above
 
 if TYPE_CHECKING:
@@ -77,10 +78,12 @@ def group_bars(
             marks[0].set_label("paper")
             handles.append(marks[0])
         letters = 8.0 if len(methods) > 8 else 9.5
-        lines = [textwrap.fill(method, max(8, int(room * 120 / letters)), break_long_words=False) for method in methods]
-        ax.set_xticks(range(len(methods)), lines, fontsize=letters)
+        lines = [
+            textwrap.fill(str(method), max(8, int(room * 120 / letters)), break_long_words=False) for method in methods
+        ]
+        name_ticks(ax, lines, fontsize=letters)
         ax.tick_params(axis="x", length=0)
-        ax.set_ylabel(ylabel)
+        ax.set_ylabel(sentence(ylabel))
         ax.margins(x=0.02, y=0.1)
         legend_above(ax, len(groups) + 1, handles)
         title_above(ax, title, legend_rows=1)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ltnb._checks import check_choice
+from ltnb.plots._labels import sentence
 from ltnb.plots.style import PALETTE, context, figure_of, legend_above, panels, title_above
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ def loss_curves(
                 axes[1].plot(np.arange(1, len(scores[name]) + 1), scores[name], marker="o", markersize=4, **look)
         axes[0].set(xlabel=x, ylabel="training loss (nats)")
         if second:
-            axes[1].set(xlabel="epoch", ylabel=score)
+            axes[1].set(xlabel="epoch", ylabel=sentence(score))
         for i, axis in enumerate(axes):
             if x == "epoch" or i:
                 axis.xaxis.set_major_locator(MaxNLocator(integer=True))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ltnb._checks import check_label_array, to_array
+from ltnb.plots._labels import draw_legend
 from ltnb.plots.style import PALETTE, axes_for, context, figure_of, title_above
 
 if TYPE_CHECKING:
@@ -108,7 +109,8 @@ def tsne(
         ax.set(xticks=[], yticks=[], xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)")
         ax.spines[["top", "right"]].set_visible(True)
         if legend:
-            ax.legend(
+            draw_legend(
+                ax,
                 loc="upper left",
                 bbox_to_anchor=(1.0, 1.0),
                 ncols=columns,

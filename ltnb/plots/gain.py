@@ -9,6 +9,7 @@ import numpy as np
 
 from ltnb._checks import to_array
 from ltnb.plots._groups import GROUPS, class_ticks, display_order, named_width
+from ltnb.plots._labels import sentence
 from ltnb.plots.style import GROUP_COLOURS, axes_for, context, figure_of, legend_above, title_above
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def per_class_gain(
             ax.set_xlabel("class, sorted by training images (most first)")
         else:
             class_ticks(ax, [str(class_names[i]) for i in order])
-        ax.set_ylabel(ylabel)
+        ax.set_ylabel(sentence(ylabel))
         legend_above(ax, 3, handles)
         title_above(ax, title, legend_rows=1)
         return figure_of(ax)

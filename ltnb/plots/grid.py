@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ltnb._checks import check_integer, check_number, to_array
+from ltnb.plots._labels import drawable, sentence
 from ltnb.plots.style import BLUE, VERMILLION, context, panels
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def image_grid(
             f"{'' if ok is None else '✓ ' if ok else '✗ '}{text}" for ok, text in zip(correct, captions, strict=True)
         ]
         lines = max(lines, 1)
+    captions = drawable(captions)
     with context():
         height = rows * (size + 0.12 + 0.145 * lines) + (0.35 if title else 0.0)
         figure, axes = panels(rows, columns, width=columns * (size + 0.12), height=height)
@@ -66,11 +68,11 @@ def image_grid(
             if i >= len(images):
                 continue
             ax.imshow(_pixels(images[i], i))
-            ax.set_title(captions[i], fontsize=7.5, loc="center", pad=3)
+            ax.set_title(captions[i], fontsize=7.5, loc="center", pad=3, parse_math=False)
             if correct is not None and correct[i] is not None:
                 ax.spines[:].set(visible=True, linewidth=2.5, **_BORDER[bool(correct[i])])
         if title:
-            figure.suptitle(title, x=0.01, ha="left", fontsize=11)
+            figure.suptitle(sentence(title), x=0.01, ha="left", fontsize=11)
         return figure
 
 

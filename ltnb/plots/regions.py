@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ltnb._checks import to_array
+from ltnb.plots._labels import draw_legend, sentence
 from ltnb.plots.style import PALETTE, axes_for, context, figure_of
 
 if TYPE_CHECKING:
@@ -76,7 +77,8 @@ def decision_regions(
             ax.plot([], [], marker, color=colour, label=f"{names[i]} ({int((y == i).sum())})")
         ax.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]), xticks=[], yticks=[])
         if legend:
-            ax.legend(loc="upper left", fontsize=8, handletextpad=0.2, frameon=True, framealpha=0.9, edgecolor="none")
+            box: dict[str, Any] = {"frameon": True, "framealpha": 0.9, "edgecolor": "none"}
+            draw_legend(ax, loc="upper left", fontsize=8, handletextpad=0.2, **box)
         if title:
-            ax.set_title(title, fontsize=10)
+            ax.set_title(sentence(title), fontsize=10)
         return figure_of(ax)

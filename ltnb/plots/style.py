@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ltnb._files import replacing
+from ltnb.plots._labels import draw_legend, fonts, sentence
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +36,8 @@ def settings() -> dict[str, Any]:
     return {
         **seaborn.axes_style("ticks"),
         **seaborn.plotting_context("notebook", font_scale=0.9),
-        "font.family": ["DejaVu Sans"],
+        "font.family": list(fonts()),
+        "text.usetex": False,
         "axes.prop_cycle": cycler(color=list(PALETTE)),
         "axes.spines.top": False,
         "axes.spines.right": False,
@@ -102,14 +104,14 @@ def figure_of(ax: Axes) -> Figure:
 def title_above(ax: Axes, title: str | None, legend_rows: int = 0) -> None:
     """Set the title, leaving room for a legend of that many rows between it and the axes."""
     if title:
-        ax.set_title(title, pad=8 + 17 * legend_rows)
+        ax.set_title(sentence(title), pad=8 + 17 * legend_rows)
 
 
 def legend_above(ax: Axes, columns: int, handles: list[Any] | None = None) -> None:
     """Put the legend above the axes, where it covers no data."""
-    found = ax.get_legend_handles_labels()[0] if handles is None else handles
-    ax.legend(
-        handles=found,
+    draw_legend(
+        ax,
+        handles,
         loc="lower left",
         bbox_to_anchor=(0.0, 1.0),
         ncols=columns,

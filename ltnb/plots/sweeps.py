@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ltnb.plots._labels import draw_legend, sentence
 from ltnb.plots.style import GROUP_COLOURS, PALETTE, axes_for, context, figure_of, title_above
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def sweep(
             label = f"paper: best {published[1]:g} at {published[0]:g}"
             ax.axvline(published[0], color="#777777", linestyle=":", linewidth=1.6, label=label)
         ax.margins(y=0.08)
-        ax.set(xlabel=xlabel, ylabel=ylabel)
-        ax.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.6)
+        ax.set(xlabel=sentence(xlabel), ylabel=sentence(ylabel))
+        draw_legend(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0), handlelength=1.6)
         title_above(ax, title)
         return figure_of(ax)

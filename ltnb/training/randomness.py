@@ -10,7 +10,7 @@ import torch
 
 def mixed_seed(*parts: int) -> int:
     """Make one 63-bit seed of several integers, without the collisions of a sum."""
-    return int(np.random.SeedSequence([part % 2**64 for part in parts]).generate_state(1, np.uint64)[0] >> 1)
+    return int(np.random.SeedSequence([part % 2**64 for part in parts]).generate_state(1, np.uint64)[0]) >> 1
 
 
 def seed_default_generators(device: torch.device, *parts: int) -> None:

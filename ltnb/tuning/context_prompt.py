@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -112,6 +112,11 @@ class ContextPrompt(nn.Module):
             )
         self.context = nn.Parameter(start.to(table.device, torch.promote_types(table.dtype, torch.float32)))
         self.register_buffer("tokens", tokens.to(table.device), persistent=False)
+
+    if TYPE_CHECKING:
+
+        def __call__(self, *, normalize: bool = True) -> Tensor:
+            """Class weights (C, D)."""
 
     def forward(self, *, normalize: bool = True) -> Tensor:
         """Embed the C prompts with the context as it is now.

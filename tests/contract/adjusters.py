@@ -211,17 +211,17 @@ def _cosine_case() -> ModuleCase:
 
 def _decoder_case() -> ModuleCase:
     def build(**options: Any) -> nn.Module:
-        module = TokenDecoder(**{"dim": 8, "depth": 2, "heads": 2, **options})
+        module = TokenDecoder(**{"dim": 4, "depth": 2, "heads": 2, **options})
         return _moved_gently(module)
 
     def permuted_tokens(inputs: Inputs, rng: Rng) -> tuple[Inputs, Callable]:
         """Without positions of its own the decoder treats tokens alike."""
-        order = torch.from_numpy(rng.permutation(5))
+        order = torch.from_numpy(rng.permutation(3))
         return {"tokens": inputs["tokens"][:, order]}, lambda output: output[:, order]
 
     def off(rng: Rng) -> Pair:
         """Blocks whose branches end in zero weights pass the tokens through."""
-        module, x = build().double(), randn(rng, 2, 5, 8)
+        module, x = build().double(), randn(rng, 2, 3, 4)
         with torch.no_grad():
             for block in module.blocks:
                 for layer in (block.attn.proj, block.mlp.fc2):
@@ -233,13 +233,13 @@ def _decoder_case() -> ModuleCase:
         return BadInput("tokens", why, change)
 
     def poked(value: float) -> Callable[[torch.Tensor], torch.Tensor]:
-        return lambda x: torch.where(torch.arange(8) == 3, value, x)
+        return lambda x: torch.where(torch.arange(4) == 3, value, x)
 
     return ModuleCase(
         name="token decoder",
         build=build,
-        inputs=lambda rng: {"tokens": randn(rng, 2, 5, 8)},
-        extreme=lambda rng: {"tokens": randn(rng, 2, 5, 8).sign() * 1e4},
+        inputs=lambda rng: {"tokens": randn(rng, 2, 3, 4)},
+        extreme=lambda rng: {"tokens": randn(rng, 2, 3, 4).sign() * 1e4},
         oracle=oracles.token_decoder,
         differentiable=("tokens",),
         limits={"branches off": off},
