@@ -15,19 +15,7 @@ import pytest
 import torch
 from torch import nn
 
-import ltnb.heads
-from ltnb.heads import (
-    MARC,
-    CosineClassifier,
-    DisAlign,
-    KNNHead,
-    LanguageGuidedHead,
-    LearnableWeightScaling,
-    LinearAdapter,
-    NearestClassMean,
-    TauNormalizedClassifier,
-    TokenDecoder,
-)
+from ltnb import heads
 from ltnb.training.checkpoint import learned_state, load_learned_state
 
 C, D, N = 5, 8, 40
@@ -52,40 +40,49 @@ Build = Callable[[], nn.Module]
 
 # name in the registry: heads with settings of their own, each beside one of the same sizes with other settings
 EXAMPLES: dict[str, list[tuple[Build, Build]]] = {
-    "cosine": [(partial(CosineClassifier, D, C, 7.0, seed=1), partial(CosineClassifier, D, C))],
-    "disalign": [(lambda: DisAlign(linear(), "released", seed=1), lambda: DisAlign(linear()))],
+    "cosine": [(partial(heads.CosineClassifier, D, C, 7.0, seed=1), partial(heads.CosineClassifier, D, C))],
+    "disalign": [(lambda: heads.DisAlign(linear(), "released", seed=1), lambda: heads.DisAlign(linear()))],
     "knn": [
-        (partial(KNNHead, BANK, LABELS, 3, metric), partial(KNNHead, BANK.flip(0) + 1, LABELS.flip(0) % 3, 7, other))
+        (
+            partial(heads.KNNHead, BANK, LABELS, 3, metric),
+            partial(heads.KNNHead, BANK.flip(0) + 1, LABELS.flip(0) % 3, 7, other),
+        )
         for metric, other in (("cosine", "euclidean"), ("euclidean", "cosine"))
     ],
     "language_guided": [
         (
-            partial(LanguageGuidedHead, draw(C, 3, D), MASK, temperature=0.5, hidden=6, seed=1),
-            partial(LanguageGuidedHead, draw(C, 3, D, seed=1), hidden=6),
+            partial(heads.LanguageGuidedHead, draw(C, 3, D), MASK, temperature=0.5, hidden=6, seed=1),
+            partial(heads.LanguageGuidedHead, draw(C, 3, D, seed=1), hidden=6),
         )
     ],
     "learnable_weight_scaling": [
-        (lambda b=b: LearnableWeightScaling(linear(b)), lambda b=b: LearnableWeightScaling(nn.Linear(D, C, bias=b)))
+        (
+            lambda b=b: heads.LearnableWeightScaling(linear(b)),
+            lambda b=b: heads.LearnableWeightScaling(nn.Linear(D, C, bias=b)),
+        )
         for b in (True, False)
     ],
     "linear_adapter": [
         (
-            partial(LinearAdapter, D, 0.7, None, generator=torch.Generator().manual_seed(1)),
-            partial(LinearAdapter, D, generator=torch.Generator().manual_seed(2)),
+            partial(heads.LinearAdapter, D, 0.7, None, generator=torch.Generator().manual_seed(1)),
+            partial(heads.LinearAdapter, D, generator=torch.Generator().manual_seed(2)),
         )
     ],
-    "marc": [(lambda: MARC(linear()), lambda: MARC(nn.Linear(D, C)))],
+    "marc": [(lambda: heads.MARC(linear()), lambda: heads.MARC(nn.Linear(D, C)))],
     "nearest_class_mean": [
-        (partial(NearestClassMean, BANK, LABELS, metric=metric), partial(NearestClassMean, BANK, LABELS, metric=other))
+        (
+            partial(heads.NearestClassMean, BANK, LABELS, metric=metric),
+            partial(heads.NearestClassMean, BANK, LABELS, metric=other),
+        )
         for metric, other in (("cosine", "euclidean"), ("euclidean", "cosine"))
     ],
     "tau_normalized": [
-        (lambda: TauNormalizedClassifier(linear(), 0.7), lambda: TauNormalizedClassifier(linear(), 1.5))
+        (lambda: heads.TauNormalizedClassifier(linear(), 0.7), lambda: heads.TauNormalizedClassifier(linear(), 1.5))
     ],
     "token_decoder": [
         (
-            partial(TokenDecoder, D, depth=1, heads=2, mlp_ratio=1.5, seed=1),
-            partial(TokenDecoder, D, depth=1, heads=2, mlp_ratio=1.5),
+            partial(heads.TokenDecoder, D, depth=1, heads=2, mlp_ratio=1.5, seed=1),
+            partial(heads.TokenDecoder, D, depth=1, heads=2, mlp_ratio=1.5),
         )
     ],
 }
@@ -98,9 +95,9 @@ pairs = pytest.mark.parametrize(("name", "build", "other"), PAIRS)
 
 
 def test_every_name_of_the_registry_is_tried():
-    assert sorted(EXAMPLES) == ltnb.heads.names()
+    assert sorted(EXAMPLES) == heads.names()
     for name, examples in EXAMPLES.items():
-        assert all(type(build()) is type(other()) is ltnb.heads._PARTS[name] for build, other in examples)
+        assert all(type(build()) is type(other()) is heads._PARTS[name] for build, other in examples)
 
 
 def inputs(name: str, rows: int = 6, seed: int = 5) -> torch.Tensor:
@@ -163,18 +160,22 @@ def test_a_training_checkpoint_holds_the_settings(name: str, build: Build, other
 
 SIZES = {
     "attention heads": (
-        lambda: TokenDecoder(D, depth=1, heads=4),
-        lambda: TokenDecoder(D, depth=1, heads=2),
+        lambda: heads.TokenDecoder(D, depth=1, heads=4),
+        lambda: heads.TokenDecoder(D, depth=1, heads=2),
         "heads=2",
     ),
-    "depth": (lambda: TokenDecoder(D, depth=2, heads=2), lambda: TokenDecoder(D, depth=1, heads=2), "depth=1"),
-    "bias": (lambda: LinearAdapter(D, bias=False), lambda: LinearAdapter(D), "bias=True"),
+    "depth": (
+        lambda: heads.TokenDecoder(D, depth=2, heads=2),
+        lambda: heads.TokenDecoder(D, depth=1, heads=2),
+        "depth=1",
+    ),
+    "bias": (lambda: heads.LinearAdapter(D, bias=False), lambda: heads.LinearAdapter(D), "bias=True"),
     "hidden": (
-        lambda: LanguageGuidedHead(draw(C, 3, D), hidden=4),
-        lambda: LanguageGuidedHead(draw(C, 3, D)),
+        lambda: heads.LanguageGuidedHead(draw(C, 3, D), hidden=4),
+        lambda: heads.LanguageGuidedHead(draw(C, 3, D)),
         f"hidden={D}",
     ),
-    "classes": (lambda: CosineClassifier(D, C + 1), lambda: CosineClassifier(D, C), f"num_classes={C}"),
+    "classes": (lambda: heads.CosineClassifier(D, C + 1), lambda: heads.CosineClassifier(D, C), f"num_classes={C}"),
 }
 
 
@@ -185,16 +186,21 @@ def test_a_state_of_other_sizes_is_refused_with_the_size(saved: Build, build: Bu
 
 
 def test_a_state_with_foreign_or_damaged_settings_is_refused():
-    head = DisAlign(linear())
-    for settings in (TauNormalizedClassifier(linear(), 1.0).get_extra_state(), torch.tensor([1, 2]), None, {"form": 1}):
+    head = heads.DisAlign(linear())
+    for settings in (
+        heads.TauNormalizedClassifier(linear(), 1.0).get_extra_state(),
+        torch.tensor([1, 2]),
+        None,
+        {"form": 1},
+    ):
         with pytest.raises(ValueError, match="^state must be .*, got ."):
             head.load_state_dict({**head.state_dict(), "_extra_state": settings})
 
 
 def test_settings_may_be_numbers_of_any_library():
-    head = TauNormalizedClassifier(linear(), 1.0)
+    head = heads.TauNormalizedClassifier(linear(), 1.0)
     head.tau = torch.tensor(0.5)
-    other = TauNormalizedClassifier(linear(), 1.0)
+    other = heads.TauNormalizedClassifier(linear(), 1.0)
     other.load_state_dict(head.state_dict())
     assert other.tau == 0.5
 
@@ -235,7 +241,7 @@ def test_a_fresh_process_reads_the_same_head(tmp_path: Path):
         "torch.save(torch.stack(head(torch.load(sys.argv[1] + '/x.pt'))), sys.argv[1] + '/y.pt')\n"
     )
     command = [sys.executable, "-c", script, str(tmp_path), str(torch.get_num_threads())]
-    root = str(Path(ltnb.heads.__file__).parents[2])
+    root = str(Path(heads.__file__).parents[2])
     subprocess.run(command, check=True, env={**os.environ, "PYTHONPATH": root})
     assert torch.equal(torch.load(tmp_path / "y.pt", weights_only=True), output(head, x))
 
@@ -257,7 +263,7 @@ SPOILT = {
     "config not text": lambda f: spoil(f, "config.json", b"\xff\xfe\x00"),
     "weights cut off": lambda f: spoil(f, "model.safetensors", (f / "model.safetensors").read_bytes()[:-1]),
     "weights of another head": lambda f: (
-        CosineClassifier(D, C).save_pretrained(f / "x")
+        heads.CosineClassifier(D, C).save_pretrained(f / "x")
         or (f / "x" / "model.safetensors").replace(f / "model.safetensors")
     ),
     "another class": lambda f: spoil(f, "config.json", changed(f, head="MARC")),
@@ -271,11 +277,11 @@ SPOILT = {
 @pytest.mark.parametrize("damage", SPOILT.values(), ids=SPOILT)
 def test_a_folder_that_holds_no_such_head_is_named(damage: Callable[[Path], object], tmp_path: Path):
     folder = tmp_path / "head"
-    DisAlign(linear()).save_pretrained(folder)
-    assert DisAlign.from_pretrained(folder).form == "paper"
+    heads.DisAlign(linear()).save_pretrained(folder)
+    assert heads.DisAlign.from_pretrained(folder).form == "paper"
     damage(folder)
     with pytest.raises(ValueError, match=rf"^folder must be .*, got .*{folder.name}.*$"):
-        DisAlign.from_pretrained(folder)
+        heads.DisAlign.from_pretrained(folder)
 
 
 def test_a_head_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
@@ -288,15 +294,15 @@ def test_a_head_that_cannot_be_written_leaves_the_old_one(tmp_path: Path, monkey
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", full)
         with pytest.raises(OSError, match="No space left"):
-            MARC(nn.Linear(D, C)).save_pretrained(tmp_path)
-    assert torch.equal(MARC.from_pretrained(tmp_path)(x), head(x))
+            heads.MARC(nn.Linear(D, C)).save_pretrained(tmp_path)
+    assert torch.equal(heads.MARC.from_pretrained(tmp_path)(x), head(x))
     assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_saving_without_safetensors_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setitem(sys.modules, "safetensors", None)
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
-    for act in (MARC(linear()).save_pretrained, MARC.from_pretrained):
+    for act in (heads.MARC(linear()).save_pretrained, heads.MARC.from_pretrained):
         with pytest.raises(ImportError, match="pip install safetensors"):
             act(tmp_path / "head")
     assert not list(tmp_path.iterdir())

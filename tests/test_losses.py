@@ -131,10 +131,12 @@ DEFAULTS = [
 @pytest.mark.parametrize(("callable_", "defaults"), DEFAULTS, ids=lambda value: getattr(value, "__name__", ""))
 def test_defaults_are_those_of_the_design(callable_: Callable, defaults: dict):
     parameters = inspect.signature(callable_).parameters.values()
-    shared = {"reduction": "mean", "label_smoothing": 0.0, "check_values": False}
     found = {p.name: p.default for p in parameters if p.default is not p.empty}
-    assert found == {**defaults, **{name: value for name, value in shared.items() if name in found}}
-    assert ("reduction" in found) == inspect.isclass(callable_) and "check_values" in found
+    assert {name: value for name, value in found.items() if name not in ("check_values", "reduction")} == defaults
+    if inspect.isclass(callable_):
+        loss = callable_([3, 2, 1]) if "class_counts" in inspect.signature(callable_).parameters else callable_()
+        shared = ("mean", False, defaults.get("label_smoothing", 0.0))
+        assert (loss.reduction, loss.check_values, getattr(loss, "label_smoothing", 0.0)) == shared
 
 
 WITH_COUNTS = {

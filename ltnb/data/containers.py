@@ -33,8 +33,25 @@ class ImageDataset(Protocol):
     def __getitem__(self, index: int, /) -> tuple[Any, int]: ...
 
 
+class _Classes:
+    """What both containers know of their classes."""
+
+    class_names: list[str]
+
+    @property
+    def num_classes(self) -> int:
+        """Number of classes C."""
+        return len(self.class_names)
+
+    @property
+    def n_classes(self) -> int:
+        """Old name of `num_classes`."""
+        warnings.warn("n_classes is now called num_classes", DeprecationWarning, stacklevel=2)
+        return self.num_classes
+
+
 @dataclass(frozen=True, eq=False, repr=False)
-class LongTailData:
+class LongTailData(_Classes):
     """A long-tailed recognition data set; C is the number of classes.
 
     Attributes:
@@ -86,17 +103,6 @@ class LongTailData:
         for key, value in values.items():
             object.__setattr__(self, key, value)
 
-    @property
-    def num_classes(self) -> int:
-        """Number of classes C."""
-        return len(self.class_names)
-
-    @property
-    def n_classes(self) -> int:
-        """Old name of `num_classes`."""
-        warnings.warn("n_classes is now called num_classes", DeprecationWarning, stacklevel=2)
-        return self.num_classes
-
     def __repr__(self) -> str:
         sizes = ", ".join(f"{part} {len(getattr(self, part))}" for part in ("train", "val", "test"))
         ratio = self.class_counts.max() / self.class_counts.min()
@@ -105,7 +111,7 @@ class LongTailData:
 
 
 @dataclass(frozen=True, eq=False, repr=False, kw_only=True)
-class FeatureData:
+class FeatureData(_Classes):
     """Features of a frozen encoder with labels; D is the width, C the number of classes.
 
     Attributes:
@@ -166,17 +172,6 @@ class FeatureData:
         counts = _counts("class_counts", counts, found, names, "train_y")
         object.__setattr__(self, "class_names", names)
         object.__setattr__(self, "class_counts", counts)
-
-    @property
-    def num_classes(self) -> int:
-        """Number of classes C."""
-        return len(self.class_names)
-
-    @property
-    def n_classes(self) -> int:
-        """Old name of `num_classes`."""
-        warnings.warn("n_classes is now called num_classes", DeprecationWarning, stacklevel=2)
-        return self.num_classes
 
     def _numbers(self) -> list[str]:
         """The numbers of the classes: as many as counts or texts, else up to the largest label."""

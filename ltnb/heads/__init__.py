@@ -52,18 +52,7 @@ _PARTS: dict[str, type[Head]] = {
 
 
 def create(name: str, *args: Any, **kwargs: Any) -> Head:
-    """Make a head by its name.
-
-    Args:
-        name: One of `names`.
-        *args: Arguments of the class behind it.
-        **kwargs: Keyword arguments of the class behind it.
-
-    Returns:
-        The head.
-
-    Raises:
-        ValueError: No head has this name, or an argument is wrong.
+    """Make a head by its name and the arguments of its class; a name that is none of `names` is a ``ValueError``.
 
     Example:
         >>> from ltnb.heads import CosineClassifier, create

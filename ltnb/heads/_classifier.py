@@ -17,7 +17,8 @@ class ClassifierAdjuster(Head):
     """``head(features)``: logits of a frozen classifier, bent by ``adjust``.
 
     Args:
-        linear: The trained classifier (D to C), copied; or an ``nn.Sequential`` that ends in one.
+        linear: The trained classifier (D to C), or an ``nn.Sequential`` whose last module with parameters is one: then
+            the head takes what enters that layer. It is copied, and the copy is frozen.
         check_values: Look for NaN and infinity off the CPU too.
 
     Raises:

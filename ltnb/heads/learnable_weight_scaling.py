@@ -12,8 +12,7 @@ class LearnableWeightScaling(ClassifierAdjuster):
     r"""Logits s_c (w_c . x + b_c) with a frozen classifier (W, b) and learned factors s, 1 at first.
 
     Args:
-        linear: The trained classifier (D to C), or an ``nn.Sequential`` whose last module with parameters is one: then
-            the head takes what enters that layer. It is copied, and the copy is frozen.
+        linear: The trained classifier (D to C), copied and frozen; a Sequential as for every `ClassifierAdjuster`.
         check_values: Look for NaN and infinity off the CPU too.
 
     Attributes:
@@ -26,10 +25,8 @@ class LearnableWeightScaling(ClassifierAdjuster):
     Example:
         >>> import torch
         >>> from ltnb.heads import LearnableWeightScaling
-        >>> trained = torch.nn.Linear(512, 10)
-        >>> head = LearnableWeightScaling(trained)
-        >>> x = torch.randn(4, 512)
-        >>> torch.equal(head(x), trained(x))
+        >>> x, trained = torch.randn(4, 512), torch.nn.Linear(512, 10)
+        >>> torch.equal(LearnableWeightScaling(trained)(x), trained(x))
         True
 
     Source: Kang et al. 2020 (Decoupling) section 4.2, learnable weight scaling, https://arxiv.org/abs/1910.09217, with

@@ -15,8 +15,7 @@ class MARC(ClassifierAdjuster):
     begins as the identity: omega = 1, beta = 0.
 
     Args:
-        linear: The trained classifier (D to C), or an ``nn.Sequential`` whose last module with parameters is one: then
-            the head takes what enters that layer. It is copied, and the copy is frozen.
+        linear: The trained classifier (D to C), copied and frozen; a Sequential as for every `ClassifierAdjuster`.
         check_values: Look for NaN and infinity off the CPU too.
 
     Attributes:

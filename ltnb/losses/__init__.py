@@ -62,15 +62,7 @@ _PARTS: dict[str, type[Loss]] = {
 
 
 def create(name: str, *args: Any, **kwargs: Any) -> Loss:
-    """Make a loss by its name.
-
-    Args:
-        name: One of `names`.
-        *args: Arguments of the class behind it.
-        **kwargs: Keyword arguments of the class behind it.
-
-    Raises:
-        ValueError: If no loss has this name, or an argument is wrong.
+    """Make a loss by its name and the arguments of its class; a name that is none of `names` is a ``ValueError``.
 
     Example:
         >>> from ltnb import losses

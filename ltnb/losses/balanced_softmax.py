@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
 from ltnb.losses.classification import ClassificationLoss, cross_entropies, log_prior
-from ltnb.losses.loss import Reduction
+from ltnb.losses.loss import SmoothedOptions
 
 
 class BalancedSoftmaxLoss(ClassificationLoss):
@@ -18,12 +18,7 @@ class BalancedSoftmaxLoss(ClassificationLoss):
 
     Args:
         class_counts: n_c, training images of each class, shape (C,), at least 1 each.
-        reduction: ``"mean"`` or ``"sum"`` of the samples' terms, or ``"none"`` of both.
-        label_smoothing: Part of every target that is spread evenly over the classes, in [0, 1).
-        check_values: Look at values (NaN, label range) off the CPU too.
-
-    Raises:
-        ValueError: If a count is no positive integer, or another argument is out of its range.
+        **options: Those of `ClassificationLoss`, which also says what is a ``ValueError``.
 
     Example:
         >>> import torch
@@ -40,15 +35,8 @@ class BalancedSoftmaxLoss(ClassificationLoss):
     delta_j = log n_j.
     """
 
-    def __init__(
-        self,
-        class_counts: Any,
-        *,
-        reduction: Reduction = "mean",
-        label_smoothing: float = 0.0,
-        check_values: bool = False,
-    ) -> None:
-        super().__init__(class_counts, reduction=reduction, label_smoothing=label_smoothing, check_values=check_values)
+    def __init__(self, class_counts: Any, **options: Unpack[SmoothedOptions]) -> None:
+        super().__init__(class_counts, **options)
 
     def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
         """Cross-entropy of z + log pi."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal, Unpack, get_args
 
 import torch
 
 from ltnb._checks import check_choice
 from ltnb.losses.classification import ClassificationLoss, cross_entropies, of_targets
-from ltnb.losses.loss import Reduction
+from ltnb.losses.loss import SmoothedOptions
 
 Normalize = Literal["weights", "batch"]
 
@@ -29,12 +29,7 @@ class ClassBalancedLoss(ClassificationLoss):
     Args:
         class_counts: n_c, training images of each class, shape (C,), at least 1 each.
         normalize: ``"weights"`` or ``"batch"``, see above; the mean alone depends on it.
-        reduction: ``"mean"`` (L), or ``"sum"`` or ``"none"`` of the weighted terms.
-        label_smoothing: Part of every target that is spread evenly over the classes, in [0, 1).
-        check_values: Look at values (NaN, label range) off the CPU too.
-
-    Raises:
-        ValueError: If a count is no positive integer, or another argument is out of its range.
+        **options: Those of `ClassificationLoss`, which also says what is a ``ValueError``.
 
     Example:
         >>> import torch
@@ -50,16 +45,8 @@ class ClassBalancedLoss(ClassificationLoss):
 
     settings = ("normalize",)
 
-    def __init__(
-        self,
-        class_counts: Any,
-        normalize: Normalize = "weights",
-        *,
-        reduction: Reduction = "mean",
-        label_smoothing: float = 0.0,
-        check_values: bool = False,
-    ) -> None:
-        super().__init__(class_counts, reduction=reduction, label_smoothing=label_smoothing, check_values=check_values)
+    def __init__(self, class_counts: Any, normalize: Normalize = "weights", **options: Unpack[SmoothedOptions]) -> None:
+        super().__init__(class_counts, **options)
         self.normalize = check_choice(normalize, "normalize", get_args(Normalize))
 
     def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
-from ltnb._checks import check_class_targets, check_count_tensor, check_features, check_number, fail
-from ltnb.losses.loss import Loss, Reduction
+from ltnb._checks import check_class_targets, check_count_tensor, check_features, fail
+from ltnb.losses.loss import SmoothedLoss, SmoothedOptions
 
 
-class ClassificationLoss(Loss):
+class ClassificationLoss(SmoothedLoss):
     """``loss(logits, targets)``: input checked, computed in full precision; a loss adds its equation in ``compute``.
 
     Args:
         class_counts: n_c, training images of each class, shape (C,), at least 1 each; None for a loss without a prior.
-        reduction: ``"mean"``, ``"sum"`` or ``"none"``.
-        label_smoothing: Part of every target that is spread evenly over the classes, in [0, 1).
-        check_values: Look at values (NaN, label range) off the CPU too.
+        **options: By name alone: ``reduction`` (``"mean"``, ``"sum"``, ``"none"``), ``label_smoothing`` (part of every
+            target that is spread evenly over the classes, in [0, 1)) and ``check_values`` (look at NaN and at the range
+            of labels off the CPU too).
 
     Attributes:
         class_counts: Buffer (C,) int64, which ``.half()`` leaves exact and no checkpoint holds; absent without a prior.
@@ -31,16 +31,8 @@ class ClassificationLoss(Loss):
     class_counts: torch.Tensor
     hard_only: str = ""
 
-    def __init__(
-        self,
-        class_counts: Any = None,
-        *,
-        reduction: Reduction = "mean",
-        label_smoothing: float = 0.0,
-        check_values: bool = False,
-    ) -> None:
-        super().__init__(reduction, check_values=check_values)
-        self.label_smoothing = check_number(label_smoothing, "label_smoothing", 0.0, 1.0, ends="[)")
+    def __init__(self, class_counts: Any = None, **options: Unpack[SmoothedOptions]) -> None:
+        super().__init__(**options)
         self.num_classes: int | None = None
         if class_counts is not None:
             # the prior belongs to the training set, not to what a checkpoint restores

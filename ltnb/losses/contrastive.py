@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import torch
 
-from ltnb._checks import check_features, check_number, check_targets, check_temperature, reads_values
+from ltnb._checks import check_features, check_targets, check_temperature, reads_values
 from ltnb._numeric import cosine_logits
-from ltnb.losses.loss import Loss, Reduction
+from ltnb.losses.loss import SmoothedLoss
 
 
-class ClassWiseContrastiveLoss(Loss):
+class ClassWiseContrastiveLoss(SmoothedLoss):
     r"""Every sentence of an image's class is a positive, and every image of a sentence's class.
 
     With S_ij the cosine similarity of image i and text j, T+_i the texts of image i's class in the batch and I+_i the
@@ -24,9 +24,9 @@ class ClassWiseContrastiveLoss(Loss):
     Args:
         label_smoothing: Part of the target spread evenly over the whole row, in [0, 1). The paper has none (0); the
             released VL-LTR code uses 0.1.
-        reduction: ``"mean"`` (L_vis + L_lin), ``"none"`` (the terms of the I images, then those of the T texts) or
-            ``"sum"`` (of all I + T terms).
-        check_values: Look at values (NaN, labels, partners) off the CPU too.
+        **options: ``reduction``: ``"mean"`` (L_vis + L_lin), ``"none"`` (the terms of the I images, then those of the T
+            texts) or ``"sum"`` (of all I + T terms); ``check_values``: look at values (NaN, labels, partners) off the
+            CPU too.
 
     Raises:
         ValueError: If ``label_smoothing`` is outside of [0, 1) or ``reduction`` is none of the three.
@@ -47,12 +47,6 @@ class ClassWiseContrastiveLoss(Loss):
     """
 
     settings = ("label_smoothing",)
-
-    def __init__(
-        self, label_smoothing: float = 0.0, *, reduction: Reduction = "mean", check_values: bool = False
-    ) -> None:
-        super().__init__(reduction, check_values=check_values)
-        self.label_smoothing = check_number(label_smoothing, "label_smoothing", 0.0, 1.0, ends="[)")
 
     def forward(
         self,

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
 from ltnb._checks import check_number
 from ltnb.losses.classification import ClassificationLoss, cross_entropies, of_targets
-from ltnb.losses.loss import Reduction
+from ltnb.losses.loss import SmoothedOptions
 
 
 class EffectiveNumberLoss(ClassificationLoss):
@@ -23,12 +23,7 @@ class EffectiveNumberLoss(ClassificationLoss):
     Args:
         class_counts: n_c, training images of each class, shape (C,), at least 1 each.
         beta: In [0, 1).
-        reduction: ``"mean"`` (L), or ``"sum"`` or ``"none"`` of the weighted terms w_{y_i} l_i.
-        label_smoothing: Part of every target that is spread evenly over the classes, in [0, 1).
-        check_values: Look at values (NaN, label range) off the CPU too.
-
-    Raises:
-        ValueError: If a count is no positive integer, or another argument is out of its range.
+        **options: Those of `ClassificationLoss`, which also says what is a ``ValueError``.
 
     Example:
         >>> import torch
@@ -43,16 +38,8 @@ class EffectiveNumberLoss(ClassificationLoss):
 
     settings = ("beta",)
 
-    def __init__(
-        self,
-        class_counts: Any,
-        beta: float = 0.9999,
-        *,
-        reduction: Reduction = "mean",
-        label_smoothing: float = 0.0,
-        check_values: bool = False,
-    ) -> None:
-        super().__init__(class_counts, reduction=reduction, label_smoothing=label_smoothing, check_values=check_values)
+    def __init__(self, class_counts: Any, beta: float = 0.9999, **options: Unpack[SmoothedOptions]) -> None:
+        super().__init__(class_counts, **options)
         self.beta = check_number(beta, "beta", 0.0, 1.0, ends="[)")
 
     def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Unpack
+
 import torch
 
 from ltnb._checks import check_number
 from ltnb.losses.classification import ClassificationLoss, smoothed
-from ltnb.losses.loss import Reduction
+from ltnb.losses.loss import SmoothedOptions
 
 
 class FocalLoss(ClassificationLoss):
@@ -18,9 +20,8 @@ class FocalLoss(ClassificationLoss):
 
     Args:
         gamma: At least 0.
-        reduction: ``"mean"`` or ``"sum"`` of the samples' terms, or ``"none"`` of both.
-        label_smoothing: Part of every target that is spread evenly over the classes, in [0, 1).
-        check_values: Look at values (NaN, label range) off the CPU too.
+        **options: ``reduction`` (of the samples' terms), ``label_smoothing`` and
+            ``check_values``, see `ClassificationLoss`.
 
     Raises:
         ValueError: If ``gamma`` is negative, or another argument is out of its range.
@@ -40,15 +41,8 @@ class FocalLoss(ClassificationLoss):
 
     settings = ("gamma",)
 
-    def __init__(
-        self,
-        gamma: float = 2.0,
-        *,
-        reduction: Reduction = "mean",
-        label_smoothing: float = 0.0,
-        check_values: bool = False,
-    ) -> None:
-        super().__init__(reduction=reduction, label_smoothing=label_smoothing, check_values=check_values)
+    def __init__(self, gamma: float = 2.0, **options: Unpack[SmoothedOptions]) -> None:
+        super().__init__(**options)
         self.gamma = check_number(gamma, "gamma", 0.0)
 
     def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

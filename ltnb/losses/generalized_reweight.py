@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
 from ltnb._checks import check_number
 from ltnb.losses.classification import ClassificationLoss, cross_entropies, log_prior, of_targets
-from ltnb.losses.loss import Reduction
+from ltnb.losses.loss import SmoothedOptions
 
 
 class GeneralizedReweightLoss(ClassificationLoss):
@@ -22,19 +22,19 @@ class GeneralizedReweightLoss(ClassificationLoss):
     Args:
         class_counts: n_c, training images of each class, shape (C,), at least 1 each.
         exponent: rho, at least 0.
-        reduction: ``"mean"`` (L), or ``"sum"`` or ``"none"`` of the weighted terms w_{y_i} l_i.
-        label_smoothing: Part of every target that is spread evenly over the classes, in [0, 1).
-        check_values: Look at values (NaN, label range) off the CPU too.
-
-    Raises:
-        ValueError: If a count is no positive integer, or another argument is out of its range.
+        **options: Those of `ClassificationLoss`, which also says what is a ``ValueError``.
 
     Example:
         >>> import torch
-        >>> from ltnb.losses import GeneralizedReweightLoss
-        >>> logits, targets = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]]), torch.tensor([0, 1])
-        >>> GeneralizedReweightLoss([90, 9, 1], exponent=1.2)(logits, targets)
+        >>> from ltnb.losses import ClassBalancedLoss, GeneralizedReweightLoss
+        >>> batch = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]]), torch.tensor([0, 1])
+        >>> GeneralizedReweightLoss([90, 9, 1], exponent=1.2)(*batch)
         tensor(1.3483)
+        >>> plain, inverse = (GeneralizedReweightLoss([90, 9, 1], exponent=rho)(*batch) for rho in (0.0, 1.0))
+        >>> torch.isclose(plain, torch.nn.functional.cross_entropy(*batch))
+        tensor(True)
+        >>> torch.isclose(inverse, ClassBalancedLoss([90, 9, 1])(*batch))
+        tensor(True)
 
     Source: DisAlign (Zhang et al. 2021) section 3.4, "generalized re-weight", https://arxiv.org/abs/2103.16370;
     exponent 1.2 is that of the code released with IVLM.
@@ -42,16 +42,8 @@ class GeneralizedReweightLoss(ClassificationLoss):
 
     settings = ("exponent",)
 
-    def __init__(
-        self,
-        class_counts: Any,
-        exponent: float = 1.2,
-        *,
-        reduction: Reduction = "mean",
-        label_smoothing: float = 0.0,
-        check_values: bool = False,
-    ) -> None:
-        super().__init__(class_counts, reduction=reduction, label_smoothing=label_smoothing, check_values=check_values)
+    def __init__(self, class_counts: Any, exponent: float = 1.2, **options: Unpack[SmoothedOptions]) -> None:
+        super().__init__(class_counts, **options)
         self.exponent = check_number(exponent, "exponent", 0.0)
 
     def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import torch
 
-from ltnb._checks import check_class_targets, check_features, check_number, check_temperature
+from ltnb._checks import check_class_targets, check_features, check_temperature
 from ltnb._numeric import cosine_logits
 from ltnb.losses.classification import cross_entropies
-from ltnb.losses.loss import Loss, Reduction
+from ltnb.losses.loss import SmoothedLoss
 
 
-class ImageTextCrossEntropy(Loss):
+class ImageTextCrossEntropy(SmoothedLoss):
     """Cross-entropy of images over all class prompts, L_{v->l} with the K class texts in the place of the batch.
 
         L = mean_i  - log ( exp(v_i . u_{y_i} / tau) / sum_{k=1..K} exp(v_i . u_k / tau) )
@@ -19,9 +19,8 @@ class ImageTextCrossEntropy(Loss):
     code compute (the code with tau = 1/100); Eq. 2 as printed ranges over the texts in the batch instead.
 
     Args:
-        reduction: ``"mean"`` or ``"sum"`` of the images' terms, or ``"none"`` of both.
         label_smoothing: Part of every label that is spread evenly over the classes, in [0, 1).
-        check_values: Look at values (NaN, label range) off the CPU too.
+        **options: ``reduction`` (of the images' terms) and ``check_values``, see `Loss`.
 
     Raises:
         ValueError: If ``reduction`` is none of the three or ``label_smoothing`` is outside of [0, 1).
@@ -35,12 +34,6 @@ class ImageTextCrossEntropy(Loss):
 
     Source: BALLAD (Ma et al. 2021) Eq. 2 and 4, Algorithm 1, https://arxiv.org/abs/2111.14745.
     """
-
-    def __init__(
-        self, *, reduction: Reduction = "mean", label_smoothing: float = 0.0, check_values: bool = False
-    ) -> None:
-        super().__init__(reduction, check_values=check_values)
-        self.label_smoothing = check_number(label_smoothing, "label_smoothing", 0.0, 1.0, ends="[)")
 
     def forward(
         self,

@@ -5,18 +5,17 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from ltnb._checks import check_class_targets, check_features, check_number, fail
-from ltnb.losses.loss import Loss, Reduction
+from ltnb._checks import check_class_targets, check_features, fail
+from ltnb.losses.loss import SmoothedLoss
 
 
-class LanguageGuidedLoss(Loss):
+class LanguageGuidedLoss(SmoothedLoss):
     r"""L_rec = CE(P_I, y) + CE(P_T, y), on the logits of the two branches of `ltnb.heads.LanguageGuidedHead`.
 
     Args:
         label_smoothing: Part of the target spread evenly over all classes, in [0, 1). The paper has none (0); the
             released code trains with 0.1 and with mixed images.
-        reduction: ``"mean"`` or ``"sum"`` of the samples' terms, each that of both branches, or ``"none"`` of both.
-        check_values: Look at values (NaN, label range) off the CPU too.
+        **options: ``reduction`` (of the samples' terms, each that of both branches) and ``check_values``, see `Loss`.
 
     Raises:
         ValueError: If ``label_smoothing`` is outside of [0, 1) or ``reduction`` is none of the three.
@@ -32,12 +31,6 @@ class LanguageGuidedLoss(Loss):
     """
 
     settings = ("label_smoothing",)
-
-    def __init__(
-        self, label_smoothing: float = 0.0, *, reduction: Reduction = "mean", check_values: bool = False
-    ) -> None:
-        super().__init__(reduction, check_values=check_values)
-        self.label_smoothing = check_number(label_smoothing, "label_smoothing", 0.0, 1.0, ends="[)")
 
     def forward(self, logits_image: torch.Tensor, logits_text: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """Loss of one batch.

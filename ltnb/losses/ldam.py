@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
 from ltnb._checks import check_number
 from ltnb.losses.classification import ClassificationLoss, cross_entropies
-from ltnb.losses.loss import Reduction
+from ltnb.losses.loss import Options
 
 
 class LDAMLoss(ClassificationLoss):
@@ -23,8 +23,7 @@ class LDAMLoss(ClassificationLoss):
         class_counts: n_c, training images of each class, shape (C,), at least 1 each.
         max_margin: Margin of the rarest class, at least 0.
         scale: s, positive.
-        reduction: ``"mean"`` or ``"sum"`` of the samples' terms, or ``"none"`` of both.
-        check_values: Look at values (NaN, label range) off the CPU too.
+        **options: ``reduction`` (of the samples' terms) and ``check_values``, see `ClassificationLoss`.
 
     Raises:
         ValueError: If a count is no positive integer, or another argument is out of its range.
@@ -48,11 +47,9 @@ class LDAMLoss(ClassificationLoss):
         class_counts: Any,
         max_margin: float = 0.5,
         scale: float = 30.0,
-        *,
-        reduction: Reduction = "mean",
-        check_values: bool = False,
+        **options: Unpack[Options],
     ) -> None:
-        super().__init__(class_counts, reduction=reduction, check_values=check_values)
+        super().__init__(class_counts, **options)
         self.max_margin = check_number(max_margin, "max_margin", 0.0)
         self.scale = check_number(scale, "scale", 0.0, ends="()")
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Unpack
 
 import torch
 
 from ltnb._checks import check_count_tensor, check_features, check_number
 from ltnb.losses.classification import ClassificationLoss, cross_entropies, log_prior
-from ltnb.losses.loss import Reduction
+from ltnb.losses.loss import SmoothedOptions
 
 
 class LogitAdjustedLoss(ClassificationLoss):
@@ -20,19 +20,16 @@ class LogitAdjustedLoss(ClassificationLoss):
     Args:
         class_counts: n_c, training images of each class, shape (C,), at least 1 each.
         tau: Strength, at least 0.
-        reduction: ``"mean"`` or ``"sum"`` of the samples' terms, or ``"none"`` of both.
-        label_smoothing: Part of every target that is spread evenly over the classes, in [0, 1).
-        check_values: Look at values (NaN, label range) off the CPU too.
-
-    Raises:
-        ValueError: If a count is no positive integer, or another argument is out of its range.
+        **options: Those of `ClassificationLoss`, which also says what is a ``ValueError``.
 
     Example:
         >>> import torch
-        >>> from ltnb.losses import LogitAdjustedLoss
-        >>> logits, targets = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]]), torch.tensor([0, 2])
-        >>> LogitAdjustedLoss([90, 9, 1], tau=0.5)(logits, targets)
+        >>> from ltnb.losses import BalancedSoftmaxLoss, LogitAdjustedLoss
+        >>> batch = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]]), torch.tensor([0, 2])
+        >>> LogitAdjustedLoss([90, 9, 1], tau=0.5)(*batch)
         tensor(0.6714)
+        >>> torch.isclose(LogitAdjustedLoss([90, 9, 1])(*batch), BalancedSoftmaxLoss([90, 9, 1])(*batch))
+        tensor(True)
 
     Source: Menon et al. 2021, *Long-Tail Learning via Logit Adjustment*, Eq. 10, https://arxiv.org/abs/2007.07314;
     HLC's LA loss.
@@ -40,16 +37,8 @@ class LogitAdjustedLoss(ClassificationLoss):
 
     settings = ("tau",)
 
-    def __init__(
-        self,
-        class_counts: Any,
-        tau: float = 1.0,
-        *,
-        reduction: Reduction = "mean",
-        label_smoothing: float = 0.0,
-        check_values: bool = False,
-    ) -> None:
-        super().__init__(class_counts, reduction=reduction, label_smoothing=label_smoothing, check_values=check_values)
+    def __init__(self, class_counts: Any, tau: float = 1.0, **options: Unpack[SmoothedOptions]) -> None:
+        super().__init__(class_counts, **options)
         self.tau = check_number(tau, "tau", 0.0)
 
     def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:

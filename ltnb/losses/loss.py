@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal, get_args
+from typing import Any, Literal, TypedDict, Unpack, get_args
 
 import torch
 from torch import nn
 
-from ltnb._checks import check_choice
+from ltnb._checks import check_choice, check_number
 
 Reduction = Literal["mean", "sum", "none"]
+
+
+class Options(TypedDict, total=False):
+    """What every loss takes by name: see `Loss`."""
+
+    reduction: Reduction
+    check_values: bool
+
+
+class SmoothedOptions(Options, total=False):
+    """What every loss takes by name whose targets can be smoothed: see `SmoothedLoss`."""
+
+    label_smoothing: float
 
 
 class Loss(nn.Module):
@@ -61,6 +74,22 @@ class Loss(nn.Module):
         changed = [name for name, default in shared.items() if getattr(self, name, default) != default]
         names = dict.fromkeys([*self.settings, *changed])
         return ", ".join(f"{name}={_short(getattr(self, name))}" for name in names)
+
+
+class SmoothedLoss(Loss):
+    """A loss whose targets can be smoothed.
+
+    Args:
+        label_smoothing: Part of every target that is spread evenly over all that it could be, in [0, 1).
+        **options: ``reduction`` and ``check_values``, see `Loss`.
+
+    Raises:
+        ValueError: If ``label_smoothing`` is outside of [0, 1) or ``reduction`` is none of the three.
+    """
+
+    def __init__(self, label_smoothing: float = 0.0, **options: Unpack[Options]) -> None:
+        super().__init__(**options)
+        self.label_smoothing = check_number(label_smoothing, "label_smoothing", 0.0, 1.0, ends="[)")
 
 
 def _short(value: Any) -> str:
