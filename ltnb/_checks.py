@@ -2,7 +2,8 @@
 
 Two kinds of check are kept apart. Shapes, dtypes and counts are always looked at. Values inside a tensor (label range,
 NaN, infinity) are looked at when the tensor lives on the CPU; on any other device only when the caller asks with
-``check_values=True``, because reading a value there waits for the device.
+``check_values=True``, because reading a value there waits for the device. While a graph is compiled, and inside
+``torch.func.grad``, ``vmap`` and their kin, there are no values to look at.
 """
 
 from __future__ import annotations
@@ -120,9 +121,37 @@ def check_texts(value: Any, name: str) -> list[str]:
     return texts
 
 
+def check_count_tensor(class_counts: Any, name: str = "class_counts") -> torch.Tensor:
+    """Return counts of at least 1 as an int64 tensor of shape (C,) on the CPU.
+
+    A graph that is being compiled has no values to check, and a tensor inside of a functional transform shows none:
+    there it is the shape and the dtype alone, and the counts stay on their device.
+    """
+    hidden = torch.compiler.is_compiling() or (isinstance(class_counts, torch.Tensor) and _is_transforming())
+    if not hidden:
+        return torch.from_numpy(check_counts(class_counts, name))
+    counts = torch.as_tensor(class_counts)
+    if counts.ndim != 1 or counts.numel() == 0 or counts.dtype not in INTEGERS:
+        fail(name, "a non-empty one-dimensional sequence of integers", counts)
+    return counts.long()
+
+
 def reads_values(tensor: torch.Tensor, check_values: bool) -> bool:
-    """Whether the values of ``tensor`` may be looked at: always on the CPU, elsewhere only if asked for."""
+    """Whether the values of ``tensor`` may be looked at: on the CPU, elsewhere only if asked for.
+
+    Never while compiling, where there are none yet, or inside a functional transform, where they are not those of one
+    call.
+    """
+    if torch.compiler.is_compiling() or _is_transforming():
+        return False
     return check_values or tensor.device.type == "cpu"
+
+
+def _is_transforming() -> bool:
+    """Whether the caller stands inside ``torch.func.grad``, ``vmap``, ``jvp`` or another functional transform."""
+    # torch has no public question for it; where a version lacks this one, values are read as outside of a transform
+    level = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", None)
+    return level is not None and level() is not None
 
 
 def check_features(x: Any, name: str, *, width: int | None = None, check_values: bool = False) -> torch.Tensor:
@@ -157,6 +186,8 @@ def check_targets(
     targets: Any, name: str, length: int, *, num_classes: int | None = None, check_values: bool = False
 ) -> torch.Tensor:
     """Return ``targets`` as an int64 tensor of shape (length,) whose values lie in 0..num_classes-1 (or are >= 0)."""
+    if isinstance(targets, torch.Tensor) and targets.is_floating_point() and targets.ndim == 2:
+        fail(name, "an integer tensor, soft targets are not defined here", targets)
     if not isinstance(targets, torch.Tensor) or targets.dtype not in INTEGERS:
         fail(name, "an integer tensor", targets)
     if targets.shape != (length,):
@@ -172,13 +203,72 @@ def check_targets(
     return targets.long()
 
 
-def check_temperature(temperature: Any, *, check_values: bool = False) -> float | torch.Tensor:
-    """Return a positive temperature: a number, or a floating-point tensor with one element (made zero-dimensional)."""
-    if not isinstance(temperature, torch.Tensor):
-        return check_number(temperature, "temperature", 0.0, ends="()")
-    if temperature.numel() != 1 or not temperature.is_floating_point():
-        fail("temperature", "a positive number or a floating-point tensor with one element", temperature)
-    scalar = temperature.reshape(())
-    if reads_values(scalar, check_values) and not 0 < float(scalar.detach()) < math.inf:
-        fail("temperature", "positive and finite", repr(float(scalar.detach())))
-    return scalar
+def check_class_targets(
+    targets: Any, name: str, length: int, num_classes: int, *, check_values: bool = False
+) -> torch.Tensor:
+    """Return hard targets as `check_targets` does, or soft ones as they are: floating point, rows that sum to 1.
+
+    Args:
+        targets: (length,) integer classes, or (length, num_classes) the share of each class.
+        name: Name of the argument, for the message.
+        length: B.
+        num_classes: C.
+        check_values: Look at the values off the CPU too.
+    """
+    if not (isinstance(targets, torch.Tensor) and targets.is_floating_point()):
+        return check_targets(targets, name, length, num_classes=num_classes, check_values=check_values)
+    if targets.shape != (length, num_classes):
+        fail(name, f"integers of shape ({length},) or shares of shape ({length}, {num_classes})", targets)
+    if reads_values(targets, check_values):
+        sums = targets.detach().to(torch.promote_types(targets.dtype, torch.float32)).sum(dim=1)
+        # shares that were rounded to half precision miss 1 by half of its step at most
+        near = (sums - 1).abs() <= max(1e-4, torch.finfo(targets.dtype).eps)
+        wrong = ~near | (targets < 0).any(dim=1)
+        if bool(wrong.any()):
+            at = int(wrong.nonzero()[0])
+            fail(name, "shares >= 0 that sum to 1 in every row", f"{describe(targets[at].tolist())} in row {at}")
+    return targets
+
+
+def check_temperature(temperature: Any, logit_scale: Any = None, *, check_values: bool = False) -> float | torch.Tensor:
+    """Return tau from a temperature or from a logit scale, exactly one of them.
+
+    Args:
+        temperature: tau, in (0, 10]: a number, or a floating-point tensor with one element.
+        logit_scale: 1 / tau, what CLIP multiplies cosines with (100 at the end of its training), at least 0.1.
+        check_values: Look at the value of a tensor off the CPU too.
+
+    Returns:
+        tau, a float or a zero-dimensional tensor, through which gradients reach what was given.
+
+    Raises:
+        ValueError: If both or neither are given, or the value looks like that of the other one.
+    """
+    if (temperature is None) == (logit_scale is None):
+        fail("temperature", "given, or logit_scale in its place", "neither" if temperature is None else "both")
+    if logit_scale is None:
+        tau, number = _check_positive(temperature, "temperature", check_values)
+        if number > 10:
+            raise ValueError(
+                f"temperature must be in (0, 10], got {number:g}: that looks like a logit scale: pass logit_scale="
+            )
+        return tau
+    scale, number = _check_positive(logit_scale, "logit_scale", check_values)
+    if number < 0.1:
+        raise ValueError(
+            f"logit_scale must be at least 0.1, got {number:g}: that looks like a temperature: pass temperature="
+        )
+    return 1 / scale
+
+
+def _check_positive(value: Any, name: str, look: bool) -> tuple[float | torch.Tensor, float]:
+    """A positive number or tensor with one element, and its value (1 where that must not be read)."""
+    if not isinstance(value, torch.Tensor):
+        number = check_number(value, name, 0.0, ends="()")
+        return number, number
+    if value.numel() != 1 or not value.is_floating_point():
+        fail(name, "a positive number or a floating-point tensor with one element", value)
+    scalar = value.reshape(()).to(torch.promote_types(value.dtype, torch.float32))
+    if not reads_values(scalar, look):
+        return scalar, 1.0
+    return scalar, check_number(float(scalar.detach()), name, 0.0, ends="()")

@@ -1,6 +1,8 @@
-"""The seed of a part that draws at random, given as a number or by a ``torch.Generator``."""
+"""What a part draws from: a seed, or a ``torch.Generator`` of the caller."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import torch
 
@@ -28,3 +30,22 @@ def chosen_seed(seed: int, generator: torch.Generator | None) -> int:
     if seed != 0:
         fail("seed", "left out where a generator is given", repr(seed))
     return int(torch.randint(2**63 - 1, (), generator=generator, device=generator.device))
+
+
+def generator_of(seed: Any, generator: Any) -> torch.Generator:
+    """The caller's generator, which moves on, or a new one with the seed.
+
+    Args:
+        seed: A whole number from 0 on; None means 0.
+        generator: A ``torch.Generator`` on the CPU, or None.
+
+    Raises:
+        ValueError: Both are given, or one is of another type.
+    """
+    if generator is None:
+        return torch.Generator().manual_seed(0 if seed is None else check_integer(seed, "seed", 0))
+    if not isinstance(generator, torch.Generator) or generator.device.type != "cpu":
+        fail("generator", "a torch.Generator on the CPU or None", generator)
+    if seed is not None:
+        fail("seed", "None where a generator is given", repr(seed))
+    return generator

@@ -101,7 +101,7 @@ def score_sentences(
     check_features(image_emb, "image_emb", width=text_emb.shape[1])
     text_labels = check_targets(text_labels, "text_labels", len(text_emb))
     image_labels = check_targets(image_labels, "image_labels", len(image_emb))
-    tau = _temperature(temperature, logit_scale)
+    tau = check_temperature(temperature, logit_scale)
     classes = max(int(text_labels.max()), int(image_labels.max())) + 1
     counts = torch.bincount(image_labels, minlength=classes)
     alone = counts[text_labels] == 0
@@ -182,15 +182,3 @@ def _rank_in_class(labels: Tensor) -> Tensor:
     rank = torch.empty_like(labels)
     rank[by_class.indices] = torch.arange(len(labels), device=labels.device) - starts
     return rank
-
-
-def _temperature(temperature: Any, logit_scale: Any) -> float | Tensor:
-    """Tau of the one that is given, the temperature or its inverse."""
-    if (temperature is None) == (logit_scale is None):
-        fail("temperature", "given, or logit_scale in its place", "neither" if temperature is None else "both")
-    if temperature is None:
-        return 1 / check_temperature(logit_scale)
-    tau = check_temperature(temperature)
-    if float(tau) > 10:
-        fail("temperature", "at most 10 (100, CLIP's inverse of it, is logit_scale=100)", repr(float(tau)))
-    return tau

@@ -12,8 +12,12 @@ import torch
 from contract.cases import BadInput, FunctionCase, Inputs, ModuleCase
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from registries import FUNCTIONS, LOSSES, MODULES
+from registries import FUNCTIONS, HEADS, LOSS_CASES, LOSSES, MODULES
 from torch import nn
+from torch.nn import functional as F
+
+import ltnb.heads
+import ltnb.losses
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA"))]
 # the same examples in every run, and nothing written to disk
@@ -115,6 +119,205 @@ def test_symmetry(case: ModuleCase, symmetry, seed: int):
     module = case.build().double()
     changed, effect = symmetry(inputs, rng)
     torch.testing.assert_close(module(**changed), effect(module(**inputs)), rtol=1e-9, atol=1e-9)
+
+
+# ---- what every loss can do ------------------------------------------------------------------------------------------
+
+with_terms = pytest.mark.parametrize("case", [c for c in LOSSES if c.terms], ids=lambda case: case.name)
+with_soft_targets = pytest.mark.parametrize("case", [c for c in LOSSES if c.soft], ids=lambda case: case.name)
+with_hard_targets = pytest.mark.parametrize(
+    "case", [c for c in LOSSES if not c.soft and c.part in ("ldam", "lade")], ids=lambda case: case.name
+)
+with_temperature = pytest.mark.parametrize(
+    "case",
+    [c for c in LOSSES if "temperature" in c.inputs(np.random.default_rng(0))],
+    ids=lambda case: case.name,
+)
+
+
+def values_and_gradient(case: ModuleCase, inputs: Inputs, **options) -> tuple[torch.Tensor, torch.Tensor]:
+    inputs = with_gradients(case, inputs)
+    value = case.build(**options)(**inputs)
+    return value.detach(), torch.autograd.grad(value.square().sum(), inputs[case.differentiable[0]])[0]
+
+
+@with_terms
+def test_sum_and_mean_are_those_of_the_terms(case: ModuleCase):
+    for seed in range(3):
+        inputs = case.inputs(np.random.default_rng(seed))
+        terms, total, mean = (case.build(reduction=how)(**inputs) for how in ("none", "sum", "mean"))
+        assert terms.ndim == 1 and total.shape == mean.shape == ()
+        torch.testing.assert_close(total, terms.sum(), rtol=1e-12, atol=0)
+        torch.testing.assert_close(mean, case.mean_of(terms, inputs), rtol=1e-12, atol=0)
+        assert torch.equal(mean, case.build()(**inputs))
+
+
+@with_terms
+def test_a_term_belongs_to_its_row(case: ModuleCase):
+    """Rows in another order are terms in the same other order."""
+    inputs = case.inputs(np.random.default_rng(0))
+    images = {name: value for name, value in inputs.items() if not name.startswith(("text", "class", "temp"))}
+    if case.part.endswith("distillation"):  # pairs
+        images = {name: value for name, value in inputs.items() if name != "temperature"}
+    rows = len(next(iter(images.values())))
+    order = torch.from_numpy(np.random.default_rng(1).permutation(rows))
+    loss = case.build(reduction="none")
+    moved = loss(**{**inputs, **{name: value[order] for name, value in images.items()}})[:rows]
+    torch.testing.assert_close(moved, loss(**inputs)[:rows][order], rtol=1e-12, atol=1e-14)
+
+
+@losses
+def test_a_reduction_that_does_not_exist_is_named(case: ModuleCase):
+    for reduction in ("batchmean", None, True, ""):
+        with pytest.raises(ValueError, match="^reduction must be .*, got ."):
+            case.build(reduction=reduction)
+
+
+@with_soft_targets
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [{}, {"label_smoothing": 0.3}], ids=["", "smoothed"])
+def test_one_hot_and_hard_targets_agree(case: ModuleCase, reduction: str, smoothing: Inputs):
+    options = {"reduction": reduction, **smoothing}
+    for seed in range(3):
+        hard = case.inputs(np.random.default_rng(seed))
+        for dtype in (torch.float64, torch.float32, torch.float16):
+            soft = {**hard, case.soft: F.one_hot(hard[case.soft], 5).to(dtype)}
+            for one, other in zip(
+                values_and_gradient(case, hard, **options), values_and_gradient(case, soft, **options), strict=True
+            ):
+                torch.testing.assert_close(one, other, rtol=1e-12, atol=1e-15)
+
+
+@with_soft_targets
+@pytest.mark.parametrize("smoothing", [{}, {"label_smoothing": 0.3}], ids=["", "smoothed"])
+def test_terms_of_mixed_targets_are_mixed_terms(case: ModuleCase, smoothing: Inputs):
+    rng = np.random.default_rng(0)
+    inputs = case.inputs(rng)
+    a, b, share = (
+        inputs[case.soft],
+        inputs[case.soft].roll(1),
+        torch.from_numpy(rng.uniform(size=(len(inputs[case.soft]), 1))),
+    )
+    mixed = {**inputs, case.soft: share * F.one_hot(a, 5) + (1 - share) * F.one_hot(b, 5)}
+    loss = case.build(reduction="none", **smoothing)
+    terms = loss(**mixed)
+    of_a, of_b = (loss(**{**inputs, case.soft: y}) for y in (a, b))
+    torch.testing.assert_close(terms, share[:, 0] * of_a + (1 - share[:, 0]) * of_b, rtol=1e-12, atol=1e-14)
+    mean = case.build(**smoothing)(**mixed)
+    torch.testing.assert_close(mean, case.mean_of(terms, mixed), rtol=1e-12, atol=0)
+
+
+@with_soft_targets
+def test_smoothing_is_a_share_for_every_class(case: ModuleCase):
+    inputs = case.inputs(np.random.default_rng(0))
+    shares = 0.7 * F.one_hot(inputs[case.soft], 5).double() + 0.3 / 5
+    expected = case.build(reduction="none", label_smoothing=0.0)(**{**inputs, case.soft: shares})
+    smoothed = case.build(reduction="none", label_smoothing=0.3)(**inputs)
+    torch.testing.assert_close(smoothed, expected, rtol=1e-12, atol=1e-14)
+    for value in (-0.1, 1.0, float("nan"), "0.1", True):
+        with pytest.raises(ValueError, match="^label_smoothing must be .*, got ."):
+            case.build(label_smoothing=value)
+
+
+@with_soft_targets
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+def test_shares_may_be_of_any_precision(case: ModuleCase, dtype: torch.dtype):
+    """Rounded softmaxes are near enough to a sum of 1, and the result has the precision of the logits."""
+    inputs = cast_all(case.inputs(np.random.default_rng(0)), torch.float32)
+    loss, rows = case.build(), len(inputs[case.soft])
+    for seed in range(200):
+        shares = torch.randn(rows, 5, generator=torch.Generator().manual_seed(seed)).softmax(dim=1)
+        assert loss(**{**inputs, case.soft: shares.to(dtype)}).dtype == torch.float32
+
+
+@with_hard_targets
+def test_soft_targets_are_refused_with_the_reason(case: ModuleCase):
+    inputs = case.inputs(np.random.default_rng(0))
+    with pytest.raises(
+        ValueError, match="^targets must be integers, soft targets are not defined for .*: its .*, got "
+    ):
+        case.build()(inputs["logits"], F.one_hot(inputs["targets"], 5).double())
+
+
+@with_temperature
+def test_a_logit_scale_is_one_over_a_temperature(case: ModuleCase):
+    inputs = case.inputs(np.random.default_rng(0))
+    loss, tau = case.build(), inputs.pop("temperature")
+    scale = (1 / tau).requires_grad_()
+    tau.requires_grad_()
+    expected, value = loss(**inputs, temperature=tau), loss(**inputs, logit_scale=scale)
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=0)
+    torch.testing.assert_close(loss(**inputs, logit_scale=scale.item()), expected, rtol=1e-12, atol=0)
+    (of_tau,), (of_scale,) = torch.autograd.grad(expected, tau), torch.autograd.grad(value, scale)
+    torch.testing.assert_close(of_scale, -of_tau * tau.detach() ** 2, rtol=1e-11, atol=0)
+    with pytest.raises(ValueError, match="^temperature must be given, or logit_scale in its place, got both"):
+        loss(**inputs, temperature=0.07, logit_scale=100.0)
+    with pytest.raises(ValueError, match="^temperature must be given, or logit_scale in its place, got neither"):
+        loss(**inputs)
+    for value in (10.5, 100, torch.tensor(100.0)):
+        with pytest.raises(
+            ValueError, match="^temperature must be .*, got 1.*looks like a logit scale: pass logit_scale="
+        ):
+            loss(**inputs, temperature=value)
+    for value in (0.07, torch.tensor(0.0703)):
+        with pytest.raises(ValueError, match="^logit_scale must be .*, got 0.07.*a temperature: pass temperature="):
+            loss(**inputs, logit_scale=value)
+    for value in (0, -1.0, float("nan"), float("inf"), True, "100", torch.tensor(0.0), torch.tensor([1.0, 2.0])):
+        with pytest.raises(ValueError, match="^logit_scale must be .*, got ."):
+            loss(**inputs, logit_scale=value)
+
+
+@losses
+def test_loss_has_no_state(case: ModuleCase):
+    """A model that holds its loss loads into one that does not, and checkpoints that held the counts load too."""
+    loss = case.build()
+    assert not loss.state_dict() and not list(loss.parameters())
+    holder = nn.ModuleDict({"head": nn.Linear(2, 2), "loss": loss})
+    assert list(holder.state_dict()) == ["head.weight", "head.bias"]
+    if hasattr(loss, "class_counts"):
+        counts, before = loss.class_counts.clone(), dict(holder.state_dict())
+        holder.load_state_dict({**before, "loss.class_counts": counts + 1}, strict=True)
+        loss.load_state_dict({"class_counts": counts + 1}, strict=True)
+        assert torch.equal(loss.class_counts, counts)
+        with pytest.raises(RuntimeError, match="other_counts"):
+            loss.load_state_dict({"other_counts": counts}, strict=True)
+
+
+@losses
+def test_prior_goes_where_the_logits_are(case: ModuleCase):
+    inputs = cast_all(case.inputs(np.random.default_rng(0)), torch.float32, "meta")
+    loss = case.build()
+    assert loss(**inputs).device.type == "meta"
+    assert all(buffer.device.type == "cpu" for buffer in loss.buffers())
+
+
+@losses
+def test_compiles_into_one_graph(case: ModuleCase):
+    """Also with bad values, which a graph cannot look at; the first of them is found when it runs as it is."""
+    inputs = cast_all(case.inputs(np.random.default_rng(0)), torch.float32)
+    torch._dynamo.reset()
+    loss = case.build(check_values=True)
+    compiled = torch.compile(loss, backend="eager", fullgraph=True)
+    outputs = []
+    for module in (loss, compiled):
+        fresh = with_gradients(case, inputs)
+        value = module(**fresh)
+        outputs.append((value.detach(), *torch.autograd.grad(value, [fresh[name] for name in case.differentiable])))
+    for one, other in zip(*outputs, strict=True):
+        torch.testing.assert_close(other, one, rtol=1e-5, atol=1e-6)
+
+
+@losses
+def test_functional_transforms(case: ModuleCase):
+    """``func.grad`` equals autograd, and ``vmap`` over two batches the two calls."""
+    first, second = (case.inputs(np.random.default_rng(seed)) for seed in (0, 1))
+    loss, name = case.build(check_values=True), case.differentiable[0]
+    gradient = torch.func.grad(lambda x: loss(**{**first, name: x}))(first[name])
+    fresh = with_gradients(case, first)
+    torch.testing.assert_close(gradient, torch.autograd.grad(loss(**fresh), fresh[name])[0], rtol=1e-12, atol=1e-15)
+    both = {key: torch.stack([first[key], second[key]]) for key in first}
+    values = torch.func.vmap(lambda *batch: loss(*batch))(*both.values())
+    torch.testing.assert_close(values, torch.stack([loss(**first), loss(**second)]), rtol=1e-12, atol=1e-14)
 
 
 # ---- precision, state, devices --------------------------------------------------------------------------------------
@@ -238,6 +441,37 @@ def test_bad_constructor_argument_is_named(case: ModuleCase, options: Inputs, ar
 @losses
 def test_tables_of_bad_input_cover_every_argument(case: ModuleCase):
     assert {bad.argument for bad in case.bad_calls} == set(case.inputs(np.random.default_rng(0)))
+
+
+# ---- the registry ---------------------------------------------------------------------------------------------------
+
+REGISTERED = [
+    pytest.param(part, cases, id=f"{package.__name__}: {name}")
+    for package, cases in ((ltnb.losses, LOSSES), (ltnb.heads, HEADS))
+    for name, part in package._PARTS.items()
+]
+
+
+@pytest.mark.parametrize(("part", "cases"), REGISTERED)
+def test_every_registered_part_has_a_case(part: type[nn.Module], cases: list[ModuleCase]):
+    functions = [case.call for case in FUNCTIONS]
+    assert part in functions or any(isinstance(case.build(), part) for case in cases)
+
+
+def test_every_loss_is_registered_and_every_case_is_of_a_registered_one():
+    public = {value for value in map(vars(ltnb.losses).get, ltnb.losses.__all__) if inspect.isclass(value)}
+    assert public - {ltnb.losses.Loss} == set(ltnb.losses._PARTS.values())
+    assert {case.part for case in LOSS_CASES} <= set(ltnb.losses.names())
+
+
+@pytest.mark.parametrize("package", [ltnb.losses, ltnb.heads], ids=lambda package: package.__name__)
+def test_registry_names_its_parts(package):
+    assert package.names() == sorted(package._PARTS)
+    for name in package.names():
+        assert name == name.lower() and name.isidentifier()
+        with pytest.raises(ValueError, match=rf"^name must be .*{name}.*, got '{name}s'; did you mean '{name}'"):
+            package.create(name + "s")
+    assert type(ltnb.losses.create("ldam", [3, 1], scale=2.0)) is ltnb.losses.LDAMLoss
 
 
 def test_modules_are_modules():

@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 import copy
+import doctest
+import importlib
 import io
+import math
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from contract.functions import FUNCTIONS
+from contract.heads import HEADS_BY_NAME
 from sklearn.neighbors import KNeighborsClassifier, NearestCentroid
 from torch import nn
 from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
+import ltnb.heads
 from ltnb.heads import (
     MARC,
     CosineClassifier,
     DisAlign,
     KNNHead,
+    LanguageGuidedHead,
     LearnableWeightScaling,
     LinearAdapter,
     NearestClassMean,
@@ -26,8 +36,22 @@ from ltnb.heads import (
     TokenDecoder,
     reinitialized,
 )
+from ltnb.training import fit_linear_probe
 
 metrics = pytest.mark.parametrize("metric", ["cosine", "euclidean"])
+
+
+class Shapes(TorchDispatchMode):
+    """Shapes of every tensor that is made inside."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: list[tuple[int, ...]] = []
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        result = function(*args, **(kwargs or {}))
+        self.shapes += [tuple(leaf.shape) for leaf in tree_leaves(result) if isinstance(leaf, torch.Tensor)]
+        return result
 
 
 def bank(n: int = 60, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
@@ -59,14 +83,45 @@ adjusters = pytest.mark.parametrize(("build", "own"), ADJUSTERS.values(), ids=AD
 
 
 @adjusters
-def test_adjuster_keeps_and_freezes_the_classifier(build: Callable[[nn.Linear], nn.Module], own: set[str]):
-    linear = nn.Linear(5, 7)
-    assert all(parameter.requires_grad for parameter in linear.parameters())
+@pytest.mark.parametrize("trainable", [True, False])
+def test_adjuster_owns_a_frozen_copy_of_the_classifier(build, own: set[str], trainable: bool):
+    linear, x = nn.Linear(5, 7).requires_grad_(trainable), queries().float()
+    before = copy.deepcopy(linear.state_dict())
     head = build(linear)
-    assert head.linear is linear
-    assert not any(parameter.requires_grad for parameter in linear.parameters())
+    expected = head(x)
+    assert all(parameter.requires_grad is trainable for parameter in linear.parameters())
+    assert type(head.linear) is nn.Linear
     assert {name for name, parameter in head.named_parameters() if parameter.requires_grad} == own
-    assert set(head.state_dict()) == own | {"linear.weight", "linear.bias"}
+    assert set(head.state_dict()) == own | {"linear.weight", "linear.bias", "_extra_state"}
+    for name, value in linear.state_dict().items():
+        assert torch.equal(value, before[name]) and torch.equal(head.linear.state_dict()[name], value)
+    with torch.no_grad():
+        for parameter in linear.parameters():
+            parameter.zero_()
+    assert torch.equal(head(x), expected)
+
+
+@adjusters
+def test_adjuster_takes_the_last_layer_of_a_sequential(build, own: set[str]):
+    linear, x = nn.Linear(5, 7), queries().float()
+    expected = build(linear)(x)
+    inner = nn.Sequential(nn.LayerNorm(5), nn.Sequential(nn.ReLU(), linear))
+    for module in (nn.Sequential(linear), nn.Sequential(nn.Linear(9, 5), inner, nn.Dropout(), nn.Softmax(dim=1))):
+        assert torch.equal(build(module)(x), expected)
+    for module in (nn.Sequential(), nn.Sequential(nn.ReLU()), nn.Sequential(linear, nn.LayerNorm(7)), inner[0]):
+        with pytest.raises(ValueError, match="^linear must be a trained nn.Linear, or an nn.Sequential .*, got ."):
+            build(module)
+
+
+@adjusters
+def test_adjuster_takes_sequences_of_features(build, own: set[str]):
+    head, x = build(nn.Linear(5, 7)), queries(24).float()
+    together = head(x.view(4, 6, 5))
+    assert together.shape == (4, 6, 7)
+    torch.testing.assert_close(together.flatten(0, 1), head(x))
+    for bad in (x[None, None], x.view(4, 6, 5)[:, :0], x.view(4, 6, 5)[..., :4], x.view(4, 6, 5) / 0):
+        with pytest.raises(ValueError, match="^features must be .*, got ."):
+            head(bad)
 
 
 @adjusters
@@ -150,6 +205,35 @@ def test_initial_weights_are_uniform_with_the_bound_of_every_linear_layer(draw):
     assert u.abs().max() <= 1 + 1e-6 and u.abs().max() > 1 - 10 / n
     assert abs(u.mean()) < 4 * (1 / 3 / n) ** 0.5
     assert abs(u.square().mean() - 1 / 3) < 4 * (4 / 45 / n) ** 0.5
+
+
+DRAWN_FROM = {
+    "CosineClassifier": partial(CosineClassifier, 8, 3),
+    "DisAlign": partial(DisAlign, nn.Linear(8, 3)),
+    "reinitialized": partial(reinitialized, nn.Linear(8, 3)),
+    "TokenDecoder": partial(TokenDecoder, 8, heads=2),
+    "LanguageGuidedHead": partial(LanguageGuidedHead, torch.ones(3, 2, 8)),
+}
+
+
+@pytest.mark.parametrize("build", DRAWN_FROM.values(), ids=DRAWN_FROM)
+def test_a_generator_takes_the_place_of_a_seed_and_moves_on(build: Callable[..., nn.Module]):
+    def weights(**options) -> torch.Tensor:
+        return torch.cat([parameter.flatten() for parameter in build(**options).parameters()])
+
+    state, generator = torch.get_rng_state(), torch.Generator().manual_seed(3)
+    first, second = weights(generator=generator), weights(generator=generator)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert torch.equal(first, weights(generator=torch.Generator().manual_seed(3)))
+    assert not torch.equal(first, second)
+    assert torch.equal(weights(), weights(seed=0)) and not torch.equal(weights(), weights(seed=1))
+    if build.func is not LanguageGuidedHead:  # its two layers have a seed each
+        assert torch.equal(first, weights(seed=3))
+    with pytest.raises(ValueError, match="^seed must be None where a generator is given, got 3"):
+        build(seed=3, generator=generator)
+    for bad in (3, "cpu", np.random.default_rng(0)):
+        with pytest.raises(ValueError, match="^generator must be a torch.Generator on the CPU or None, got ."):
+            build(generator=bad)
 
 
 def test_builders_leave_the_global_generator_alone():
@@ -270,6 +354,48 @@ def test_the_class_token_alone_in_other_precisions():
     torch.testing.assert_close(half, expected, rtol=0.01, atol=0.01)
 
 
+def unusual(change: Callable[[nn.Module], None]) -> TokenDecoder:
+    decoder = TokenDecoder(12, depth=2, heads=3, seed=1)
+    change(decoder.blocks[-1])
+    return decoder
+
+
+class Gain(nn.Module):
+    """Stands for a layer scale or a norm."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x * torch.linspace(0.3, 3, x.shape[-1])
+
+
+UNUSUAL = {
+    "layer scale": lambda block: setattr(block, "ls1", Gain()),
+    "second layer scale": lambda block: setattr(block, "ls2", Gain()),
+    "drop path": lambda block: setattr(block, "drop_path1", Gain()),
+    "norm of queries": lambda block: setattr(block.attn, "q_norm", Gain()),
+    "norm of keys": lambda block: setattr(block.attn, "k_norm", Gain()),
+    "norm of heads": lambda block: setattr(block.attn, "norm", Gain()),
+    "no bias": lambda block: setattr(block.attn.qkv, "bias", None),
+}
+
+
+@pytest.mark.parametrize("change", UNUSUAL.values(), ids=UNUSUAL)
+def test_blocks_that_the_short_cut_does_not_know_are_computed_whole(change):
+    decoder, tokens = unusual(change), torch.randn(4, 6, 12)
+    torch.testing.assert_close(decoder(tokens, class_token_only=True), decoder(tokens)[:, 0])
+
+
+@pytest.mark.parametrize("name", ["attn_drop", "proj_drop"])
+def test_drop_out_acts_on_the_class_token_in_training_alone(name: str):
+    decoder, tokens = unusual(lambda block: setattr(block.attn, name, nn.Dropout(0.5))), torch.randn(4, 6, 12)
+    first, second = (decoder.eval()(tokens, class_token_only=True) for _ in range(2))
+    assert torch.equal(first, second)
+    torch.manual_seed(0)
+    dropped = decoder.train()(tokens, class_token_only=True)
+    torch.manual_seed(0)
+    assert torch.equal(dropped, decoder(tokens)[:, 0])
+    assert not torch.allclose(dropped, first)
+
+
 # ---- nearest class mean ----------------------------------------------------------------------------------------------
 
 
@@ -301,7 +427,7 @@ def test_class_means_are_a_buffer_in_full_precision(metric: str):
     features, labels = bank()
     learnable = features.half().requires_grad_()
     head = NearestClassMean(learnable, labels, metric=metric)
-    assert dict(head.named_parameters()) == {} and set(head.state_dict()) == {"means"}
+    assert dict(head.named_parameters()) == {} and set(head.state_dict()) == {"means", "_extra_state"}
     assert head.means.dtype == torch.float32 and not head.means.requires_grad
     expected = NearestClassMean(features.half().float(), labels, metric=metric)
     assert torch.equal(head.means, expected.means)
@@ -360,21 +486,37 @@ def test_of_equally_near_features_the_first_count(metric: str):
 
 
 @metrics
-def test_chunks_change_nothing_and_bound_what_is_compared_at_a_time(metric: str, monkeypatch):
+def test_chunks_change_nothing_and_bound_what_is_compared_at_a_time(metric: str):
     features, labels = bank()
     whole = KNNHead(features, labels, 5, metric)(queries())
-    sizes: list[int] = []
-    plain = KNNHead._shares
-
-    def counted(head: KNNHead, x: torch.Tensor) -> torch.Tensor:
-        sizes.append(len(x))
-        return plain(head, x)
-
-    monkeypatch.setattr(KNNHead, "_shares", counted)
     for chunk in (1, 7, 40, 10**6):
-        sizes.clear()
-        assert torch.equal(KNNHead(features, labels, 5, metric, chunk=chunk)(queries()), whole)
-        assert max(sizes) == min(chunk, 40) and sum(sizes) == 40
+        head = KNNHead(features, labels, 5, metric, chunk=chunk)
+        with Shapes() as seen:
+            assert torch.equal(head(queries()), whole)
+        compared = [shape[0] for shape in seen.shapes if shape[1:] == (60,) and shape[0] != 5]  # not the bank, turned
+        assert max(compared) == min(chunk, 40)
+
+
+@metrics
+@pytest.mark.parametrize("kind", [KNNHead, NearestClassMean])
+def test_memory_does_not_grow_with_the_product_of_sizes(metric: str, kind: type[KNNHead] | type[NearestClassMean]):
+    """20,000 queries against 20,000 features: all distances at a time would take 1.6 GB. Shapes only, no values."""
+    n = 20_000
+    head = kind(torch.randn(40, 16), torch.arange(40), metric=metric, num_classes=40).to("meta")
+    if kind is KNNHead:
+        head.bank, head.labels = torch.empty(n, 16, device="meta"), torch.empty(n, dtype=torch.long, device="meta")
+    with Shapes() as seen:
+        head(torch.empty(n, 16, device="meta"))
+    assert max(map(math.prod, seen.shapes)) <= 2**24
+
+
+def test_memory_of_class_means_and_probe_is_that_of_the_features():
+    x, y = torch.randn(4000, 8), torch.arange(4000) % 500
+    for make in (NearestClassMean, partial(fit_linear_probe, num_classes=500, epochs=1)):
+        for features in (x, x.half()):
+            with Shapes() as seen:
+                make(features, y)
+            assert max(map(math.prod, seen.shapes)) <= 128 * 500  # logits of a batch; N x C would be 2 million
 
 
 def test_cosine_neighbours_do_not_depend_on_lengths():
@@ -401,7 +543,7 @@ def test_classes_without_neighbours_have_a_share_of_zero():
 def test_bank_travels_with_the_state(metric: str):
     features, labels = bank()
     head = KNNHead(features.float(), labels.int(), 5, metric)
-    assert dict(head.named_parameters()) == {} and set(head.state_dict()) == {"bank", "labels"}
+    assert dict(head.named_parameters()) == {} and set(head.state_dict()) == {"bank", "labels", "_extra_state"}
     expected = head(queries().float())
     if metric == "cosine":
         torch.testing.assert_close(head.bank.norm(dim=1), torch.ones(60))
@@ -472,3 +614,30 @@ def test_heads_return_float32_under_autocast(build: Callable[[], nn.Module]):
     assert output.dtype == torch.float32
     if isinstance(head, CosineClassifier | NearestClassMean | KNNHead):  # what compares must not lose digits
         assert torch.equal(output, expected)
+
+
+# ---- the registry ----------------------------------------------------------------------------------------------------
+
+
+def test_every_name_has_a_case_in_the_contract_suite():
+    functions = [case.call for case in FUNCTIONS]
+    without = {name for name in ltnb.heads.names() if not HEADS_BY_NAME.get(name)}
+    assert without == {"knn"} and KNNHead in functions  # it has no gradient, which most of that suite is about
+    for name, cases in HEADS_BY_NAME.items():
+        assert all(isinstance(case.build(), ltnb.heads._PARTS[name]) for case in cases), name
+
+
+MODULES = ["ltnb.heads", *(f"ltnb.heads.{path.stem}" for path in Path(ltnb.heads.__file__).parent.glob("[!_]*.py"))]
+
+
+@pytest.mark.parametrize("module", [*MODULES, "ltnb.heads._saving", "ltnb.training.probe"])
+def test_examples_in_docstrings(module: str):
+    module = importlib.import_module(module)
+    torch.manual_seed(0)
+    failed, tried = doctest.testmod(module, extraglobs={"torch": torch}, optionflags=doctest.NORMALIZE_WHITESPACE)
+    assert tried and not failed
+
+
+def test_every_public_part_has_an_example():
+    for name in ltnb.heads.__all__:
+        assert ">>> " in getattr(ltnb.heads, name).__doc__, name

@@ -10,6 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from ltnb.heads import LanguageGuidedHead
+from ltnb.heads._gathered_cosine import gathered_cosine
 
 C, M, D, B = 7, 5, 12, 9
 
@@ -56,13 +57,37 @@ def test_values_and_gradients_are_those_of_the_literal_form(seed: int, scale: fl
     )
 
 
-def test_many_blocks_of_classes_give_what_one_gives(monkeypatch: pytest.MonkeyPatch):
+def test_many_blocks_of_classes_give_what_one_gives():
+    head, e = example()
+    query, image = e.clone().requires_grad_(), F.normalize(e.flip(0), dim=1).requires_grad_()
+    found = []
+    for blocks in ({}, {"block": 3 * B * M}, {"block": 1}):  # 7, 3 + 3 + 1 and seven times 1 class
+        cosine = gathered_cosine(
+            query, image, head.key_norm.bias, head.anchors, head.key_scale, head.gram, head.padding_mask, **blocks
+        )
+        weights = torch.linspace(-1, 1, cosine.numel(), dtype=cosine.dtype).view_as(cosine)
+        found.append((cosine, *torch.autograd.grad((cosine * weights).sum(), [query, image])))
+    for other in found[1:]:
+        torch.testing.assert_close(other, found[0], rtol=1e-12, atol=1e-12)
+
+
+def test_a_functional_transform_sees_the_same_function():
+    head, e = example()
+    e.requires_grad_()
+    value = lambda e: sum(z.square().sum() for z in head(e))  # noqa: E731
+    (expected,) = torch.autograd.grad(value(e), e)
+    torch.testing.assert_close(torch.func.grad(value)(e.detach()), expected, rtol=1e-10, atol=1e-10)
+    one = torch.func.vmap(lambda row: torch.stack(head(row[None])))(e.detach())
+    torch.testing.assert_close(one[:, :, 0].transpose(0, 1), torch.stack(head(e)), rtol=1e-10, atol=1e-10)
+
+
+def test_a_compiled_head_trains_as_the_head_does():
     head, e = example()
     e.requires_grad_()
     leaves = [e, *head.parameters()]
-    whole = head(e), gradients(head(e), leaves)
-    monkeypatch.setattr("ltnb.heads._gathered_cosine._BLOCK", 3 * B * M)  # 3 + 3 + 1 classes
-    torch.testing.assert_close((head(e), gradients(head(e), leaves)), whole, rtol=1e-12, atol=1e-12)
+    compiled = torch.compile(head, fullgraph=True, backend="aot_eager")
+    torch.testing.assert_close(compiled(e), head(e), rtol=1e-10, atol=1e-10)
+    torch.testing.assert_close(gradients(compiled(e), leaves), gradients(head(e), leaves), rtol=1e-8, atol=1e-9)
 
 
 @pytest.mark.parametrize("image", [True, False])
@@ -205,12 +230,16 @@ def test_merging_follows_paper_and_released_code():
     head, e = example()
     image, text = head(e)
     p_image, p_text = image.softmax(dim=1), text.softmax(dim=1)
-    torch.testing.assert_close(head.predict_proba(e), p_image + p_text)
+    torch.testing.assert_close(head.predict_proba(e), (p_image + p_text) / 2)
+    torch.testing.assert_close(head.predict_proba(e, "sum"), p_image + p_text)
     torch.testing.assert_close(head.predict_proba(e, "released"), 0.2 * p_image + 0.8 * p_text)
     torch.testing.assert_close(head.predict_proba(e, 0.3), 0.7 * p_image + 0.3 * p_text)
     torch.testing.assert_close(head.predict_proba(e, "logits"), (image + text).softmax(dim=1))
     assert not head.predict_proba(e).requires_grad
-    for bad in ("sum", None, 1.5, -0.1, True):
+    for merge in ("paper", "released", "logits", 0, 0.3, 1, "sum"):
+        rows = head.predict_proba(e, merge).sum(dim=1)
+        torch.testing.assert_close(rows, torch.full_like(rows, 2.0 if merge == "sum" else 1.0))
+    for bad in ("mean", None, 1.5, -0.1, True):
         with pytest.raises(ValueError, match=r"^merge must be .*, got ."):
             head.predict_proba(e, bad)
 
@@ -223,3 +252,19 @@ def test_the_same_seed_gives_the_same_head():
     second, third = LanguageGuidedHead(anchors, seed=3), LanguageGuidedHead(anchors, seed=4)
     assert all(torch.equal(a, b) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     assert not torch.equal(first.mlp[0].weight, third.mlp[0].weight)
+
+
+def test_each_layer_has_its_own_draw():
+    """The second layer of seed s is the first of seed s + 1; with a generator it goes on where the first ended."""
+    anchors = torch.randn(D, M, D)
+    first, second = LanguageGuidedHead(anchors, seed=3).mlp, LanguageGuidedHead(anchors, seed=4).mlp
+    assert torch.equal(first[2].weight, second[0].weight) and torch.equal(first[2].bias, second[0].bias)
+    generator = torch.Generator().manual_seed(3)
+    drawn = LanguageGuidedHead(anchors, generator=generator).mlp
+    assert torch.equal(drawn[0].weight, first[0].weight)
+    again = torch.Generator().manual_seed(3)
+    bound = D**-0.5
+    expected = [torch.empty(shape).uniform_(-bound, bound, generator=again) for shape in ((D, D), D, (D, D), D)]
+    for ours, theirs in zip(drawn.parameters(), expected, strict=True):
+        assert torch.equal(ours, theirs)
+    assert torch.equal(generator.get_state(), again.get_state())

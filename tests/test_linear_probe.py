@@ -51,6 +51,18 @@ def test_loss_and_sampler_are_used() -> None:
     assert not torch.allclose(plain, flat) and not torch.allclose(plain, balanced)
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64], ids=str)
+def test_features_of_every_precision_are_trained_in_full(dtype: torch.dtype) -> None:
+    x, y = blobs(80, 1)
+    x, full = x.to(dtype), torch.promote_types(dtype, torch.float32)
+    layer, _ = fit_linear_probe(x, y, C, epochs=3)
+    expected, _ = fit_linear_probe(x.to(full), y, C, epochs=3)
+    assert layer.weight.dtype == layer.bias.dtype == full
+    assert torch.equal(layer.weight, expected.weight) and torch.equal(layer.bias, expected.bias)
+    in_single, _ = fit_linear_probe(x.float(), y, C, epochs=3)
+    torch.testing.assert_close(layer.weight.float(), in_single.weight, rtol=1e-3, atol=1e-5)
+
+
 @pytest.mark.parametrize(
     ("arguments", "named"),
     [

@@ -95,6 +95,24 @@ def test_rows_without_partner_give_nan_where_values_are_not_read():
     assert loss._one_way(torch.zeros(2, 2), torch.tensor([[True, False], [False, False]])).isnan()
 
 
+def test_shares_are_refused_where_labels_name_pairs():
+    v, y = torch.randn(4, 3), torch.arange(4)
+    with pytest.raises(ValueError, match="^image_labels must be .*soft targets are not defined here, got tensor"):
+        ClassWiseContrastiveLoss()(v, v, torch.eye(4), y, 0.1)
+
+
+def test_values_are_read_on_the_cpu_but_not_inside_a_transform():
+    loss, z, y = FocalLoss(), torch.full((2, 3), math.nan), torch.tensor([0, 1])
+    with pytest.raises(ValueError, match="^logits must be finite"):
+        loss(z, y)
+    assert torch.func.vmap(lambda x: loss(x, y))(z[None]).isnan().all()
+    assert torch.func.grad(lambda x: loss(x, y))(z).isnan().all()
+    with pytest.raises(ValueError, match="^logits must be of shape"):
+        torch.func.grad(lambda x: loss(x[0], y))(z)
+    with pytest.raises(ValueError, match="^logits must be finite"):  # and outside of it they are read again
+        loss(z, y)
+
+
 # ---- classification --------------------------------------------------------------------------------------------------
 
 DEFAULTS = [
@@ -113,7 +131,10 @@ DEFAULTS = [
 @pytest.mark.parametrize(("callable_", "defaults"), DEFAULTS, ids=lambda value: getattr(value, "__name__", ""))
 def test_defaults_are_those_of_the_design(callable_: Callable, defaults: dict):
     parameters = inspect.signature(callable_).parameters.values()
-    assert {p.name: p.default for p in parameters if p.default is not p.empty} == {**defaults, "check_values": False}
+    shared = {"reduction": "mean", "label_smoothing": 0.0, "check_values": False}
+    found = {p.name: p.default for p in parameters if p.default is not p.empty}
+    assert found == {**defaults, **{name: value for name, value in shared.items() if name in found}}
+    assert ("reduction" in found) == inspect.isclass(callable_) and "check_values" in found
 
 
 WITH_COUNTS = {
@@ -198,6 +219,70 @@ def test_focal_loss_and_gradient_where_the_softmax_saturates(gamma: float):
         assert torch.isfinite(z.grad).all() and z.grad.abs().max() < 1e-17
 
 
+EQUAL = {"class_counts": [40] * 5}
+LIKE_TORCH = {
+    "class-balanced": partial(ClassBalancedLoss, **EQUAL),
+    "class-balanced, batch": partial(ClassBalancedLoss, normalize="batch", **EQUAL),
+    "effective number": partial(EffectiveNumberLoss, **EQUAL),
+    "generalised re-weighting": partial(GeneralizedReweightLoss, **EQUAL),
+    "focal, gamma 0": partial(FocalLoss, 0.0),
+    "Balanced Softmax": partial(BalancedSoftmaxLoss, **EQUAL),
+    "logit-adjusted": partial(LogitAdjustedLoss, tau=2.0, **EQUAL),
+}
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+@pytest.mark.parametrize("build", LIKE_TORCH.values(), ids=LIKE_TORCH)
+def test_equal_counts_are_torchs_cross_entropy(build: Callable[..., torch.nn.Module], smoothing: float, reduction: str):
+    z, y = logits_and_targets()
+    soft = z.roll(1, 0).softmax(dim=1)
+    for targets in (y, soft):
+        expected = F.cross_entropy(z, targets, reduction=reduction, label_smoothing=smoothing)
+        value = build(reduction=reduction, label_smoothing=smoothing)(z, targets)
+        torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-14)
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum", "none"])
+@pytest.mark.parametrize("smoothing", [0.0, 0.1])
+def test_class_weights_are_those_of_torch(smoothing: float, reduction: str):
+    """torch divides by the weights of hard targets, and spreads the smoothing with the weights of all classes."""
+    z, y = logits_and_targets()
+    weights = torch.tensor([sum(COUNTS) / (5 * n) for n in COUNTS], dtype=torch.float64)
+    expected = F.cross_entropy(z, y, weights, reduction=reduction, label_smoothing=smoothing)
+    value = ClassBalancedLoss(COUNTS, reduction=reduction, label_smoothing=smoothing)(z, y)
+    torch.testing.assert_close(value, expected, rtol=1e-12, atol=1e-14)
+    if reduction != "mean":
+        other = GeneralizedReweightLoss(COUNTS, 1.0, reduction=reduction, label_smoothing=smoothing)(z, y)
+        torch.testing.assert_close(other, expected / weights.mean(), rtol=1e-12, atol=1e-14)
+
+
+def test_focal_loss_of_shares_worked_out_by_hand():
+    """p = (3/4, 1/4), half of the target on each: (1/4)^2 log(4/3) / 2 + (3/4)^2 log(4) / 2."""
+    z = torch.tensor([[math.log(3.0), 0.0]], dtype=torch.float64)
+    value = FocalLoss(2.0)(z, torch.tensor([[0.5, 0.5]]))
+    assert value.item() == pytest.approx((math.log(4 / 3) / 16 + 9 * math.log(4) / 16) / 2, rel=1e-14)
+
+
+def test_terms_of_both_towers_stand_behind_each_other():
+    """Contrastive: those of the images, each among the texts, then those of the texts."""
+    v, u = torch.eye(3, dtype=torch.float64)[[0, 1, 2, 0]], torch.eye(3, dtype=torch.float64)
+    terms = ClassWiseContrastiveLoss(reduction="none")(v, u, torch.tensor([0, 1, 2, 0]), torch.arange(3), 1.0)
+    image = math.log(math.e + 2) - 1
+    texts = [math.log(2 * math.e + 2) - 1, math.log(math.e + 3) - 1, math.log(math.e + 3) - 1]
+    torch.testing.assert_close(terms, torch.tensor([image] * 4 + texts, dtype=torch.float64), rtol=1e-14, atol=0)
+
+
+def test_a_loss_prints_its_settings_and_what_is_not_the_default():
+    assert str(LDAMLoss(COUNTS)) == "LDAMLoss(5 classes, max_margin=0.5, scale=30)"
+    loss = ClassBalancedLoss(COUNTS, reduction="sum", label_smoothing=0.1)
+    assert str(loss) == "ClassBalancedLoss(5 classes, normalize='weights', reduction='sum', label_smoothing=0.1)"
+    assert str(FocalLoss()) == "FocalLoss(gamma=2)"
+    assert str(BalancedSoftmaxLoss(COUNTS)) == "BalancedSoftmaxLoss(5 classes)"
+    assert str(ImageTextCrossEntropy(label_smoothing=0.1)) == "ImageTextCrossEntropy(label_smoothing=0.1)"
+    assert str(ClassWiseContrastiveLoss(0.1)) == "ClassWiseContrastiveLoss(label_smoothing=0.1)"
+
+
 # ---- post-hoc adjustment ---------------------------------------------------------------------------------------------
 
 
@@ -280,3 +365,18 @@ def test_adjustment_follows_the_logits_and_reads_values_only_on_request(adjust: 
             adjust(z.to("meta"), counts, check_values=True)
     if torch.cuda.is_available():
         torch.testing.assert_close(adjust(z.cuda(), COUNTS).cpu(), adjust(z, COUNTS))
+
+
+@pytest.mark.parametrize("adjust", [logit_adjust, pc_softmax])
+@pytest.mark.parametrize("counts", [COUNTS, np.array(COUNTS), torch.tensor(COUNTS)], ids=["list", "array", "tensor"])
+def test_adjustment_compiles_into_one_graph_and_transforms(adjust: Callable, counts):
+    z = logits_and_targets()[0]
+    torch._dynamo.reset()
+    compiled = torch.compile(lambda x: adjust(x, counts, check_values=True), backend="eager", fullgraph=True)
+    expected = adjust(z, counts)
+    torch.testing.assert_close(compiled(z), expected, rtol=1e-12, atol=1e-14)
+    each = torch.func.vmap(lambda row: adjust(row[None], counts)[0])(z)
+    torch.testing.assert_close(each, expected, rtol=1e-12, atol=1e-14)
+    gradient = torch.func.grad(lambda x: adjust(x, counts).square().sum())(z)
+    leaf = z.clone().requires_grad_()
+    torch.testing.assert_close(gradient, torch.autograd.grad(adjust(leaf, counts).square().sum(), leaf)[0])

@@ -1,12 +1,14 @@
-"""Heads that sit on frozen features. Half-precision input is computed in float32; float64 stays float64."""
+"""Heads that sit on frozen features. Half-precision input is computed in float32; float64 stays float64.
+
+Each head keeps its settings in its state, and has ``save_pretrained(folder)`` and ``from_pretrained(folder)``.
+"""
 
 from __future__ import annotations
 
 from typing import Any
 
-from torch import nn
-
 from ltnb._registry import create_from
+from ltnb.heads._saving import Head
 from ltnb.heads.cosine import CosineClassifier
 from ltnb.heads.crt import reinitialized
 from ltnb.heads.disalign import DisAlign
@@ -35,7 +37,7 @@ __all__ = [
     "names",
 ]
 
-_PARTS: dict[str, type[nn.Module]] = {
+_PARTS: dict[str, type[Head]] = {
     "cosine": CosineClassifier,
     "disalign": DisAlign,
     "knn": KNNHead,
@@ -49,20 +51,34 @@ _PARTS: dict[str, type[nn.Module]] = {
 }
 
 
-def create(name: str, *args: Any, **kwargs: Any) -> nn.Module:
+def create(name: str, *args: Any, **kwargs: Any) -> Head:
     """Make a head by its name.
 
     Args:
-        name: one of `names`.
-        *args: arguments of the class behind it.
-        **kwargs: keyword arguments of the class behind it.
+        name: One of `names`.
+        *args: Arguments of the class behind it.
+        **kwargs: Keyword arguments of the class behind it.
+
+    Returns:
+        The head.
 
     Raises:
-        ValueError: no head has this name, or an argument is wrong.
+        ValueError: No head has this name, or an argument is wrong.
+
+    Example:
+        >>> from ltnb.heads import CosineClassifier, create
+        >>> create("cosine", dim=512, num_classes=10, scale=30.0)
+        CosineClassifier(dim=512, num_classes=10, scale=30)
     """
     return create_from(_PARTS, "head", name, args, kwargs)
 
 
 def names() -> list[str]:
-    """Names that `create` takes, in alphabetical order."""
+    """List the names that `create` takes, in alphabetical order.
+
+    Example:
+        >>> from ltnb.heads import names
+        >>> "marc" in names()
+        True
+    """
     return sorted(_PARTS)

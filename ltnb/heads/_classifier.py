@@ -1,8 +1,8 @@
-"""What the two-stage adjusters share: a trained classifier, frozen, and features in full precision."""
+"""What the two-stage adjusters share: a frozen copy of a trained classifier, and features in full precision."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import torch
 from torch import nn
@@ -10,49 +10,80 @@ from torch.nn import functional as F
 
 from ltnb._checks import fail
 from ltnb._numeric import full_precision
+from ltnb.heads._saving import Head
 
 
-class ClassifierAdjuster(nn.Module):
+class ClassifierAdjuster(Head):
     """``head(features)``: logits of a frozen classifier, bent by ``adjust``.
 
     Args:
-        linear: The trained classifier (D to C); it is kept and frozen, not copied.
+        linear: The trained classifier (D to C), copied; or an ``nn.Sequential`` that ends in one.
         check_values: Look for NaN and infinity off the CPU too.
 
     Raises:
-        ValueError: If ``linear`` is no ``nn.Linear``.
+        ValueError: ``linear`` is neither.
     """
 
     linear: nn.Linear
 
-    def __init__(self, linear: Any, *, check_values: bool = False) -> None:
+    def __init__(self, linear: nn.Linear | nn.Sequential, *, check_values: bool = False) -> None:
         super().__init__()
-        if not isinstance(linear, nn.Linear):
-            fail("linear", "a trained nn.Linear", type(linear).__name__)
-        self.linear = linear.requires_grad_(False)
+        self.linear = _frozen_copy(_last_linear(linear))
         self.check_values = check_values
+
+    if TYPE_CHECKING:
+
+        def __call__(self, features: torch.Tensor) -> torch.Tensor:
+            """Logits (B, C) or (B, T, C)."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Logits of a batch.
 
         Args:
-            features: x, (B, D) floating point.
+            features: x, (B, D) or (B, T, D) floating point: what the classifier itself takes.
 
         Returns:
-            (B, C), float32 (float64 for float64 features).
+            (B, C) or (B, T, C), float32 (float64 for float64 features).
 
         Raises:
-            ValueError: If the features are not as described, or not finite.
+            ValueError: The features are of another shape or type, empty, or not finite.
         """
+        if isinstance(features, torch.Tensor) and features.ndim == 3:
+            return self.forward(features.flatten(0, 1)).unflatten(0, features.shape[:2])
         return self.adjust(full_precision(features, self.linear.in_features, self.check_values))
 
     def adjust(self, x: torch.Tensor) -> torch.Tensor:
-        """The adjusted logits (B, C) of checked features x (B, D), float32 or float64."""
+        """The adjusted logits (N, C) of checked features x (N, D), float32 or float64."""
         raise NotImplementedError
 
     def per_class(self, value: float) -> nn.Parameter:
         """A learned number a class, (C,), beginning at ``value``, where and as precise as the classifier."""
         return nn.Parameter(torch.full_like(self.linear.weight[:, 0], value))
+
+    @classmethod
+    def _rebuilt(cls, state: dict[str, torch.Tensor], config: dict[str, Any]) -> Self:
+        out_features, in_features = state["linear.weight"].shape
+        return cls(nn.Linear(in_features, out_features, bias="linear.bias" in state, device="meta"), **config)
+
+
+def _last_linear(linear: Any) -> nn.Linear:
+    """The classifier itself, or the last module with parameters of a Sequential."""
+    last = linear
+    if isinstance(linear, nn.Sequential):
+        holders = [module for module in linear.modules() if any(True for _ in module.parameters(recurse=False))]
+        last = holders[-1] if holders else None
+    if not isinstance(last, nn.Linear):
+        expected = "a trained nn.Linear, or an nn.Sequential whose last module with parameters is one"
+        ending = f" that ends in {type(last).__name__}" if last is not linear else ""
+        fail("linear", expected, type(linear).__name__ + ending)
+    return last
+
+
+def _frozen_copy(linear: nn.Linear) -> nn.Linear:
+    copy = nn.Linear(linear.in_features, linear.out_features, bias=linear.bias is not None, device="meta")
+    for name, _ in list(copy.named_parameters()):
+        setattr(copy, name, nn.Parameter(getattr(linear, name).detach().clone(), requires_grad=False))
+    return copy
 
 
 def logits_of(linear: nn.Linear, x: torch.Tensor, *, bias: bool = True) -> torch.Tensor:
@@ -62,11 +93,10 @@ def logits_of(linear: nn.Linear, x: torch.Tensor, *, bias: bool = True) -> torch
 
 
 def uniform_linear(
-    in_features: int, out_features: int, like: torch.Tensor, seed: int, *, bias: bool = True
+    in_features: int, out_features: int, like: torch.Tensor, generator: torch.Generator, *, bias: bool = True
 ) -> nn.Linear:
-    """A linear layer drawn from U(-1/sqrt(D), 1/sqrt(D)), as every ``nn.Linear`` is, but from a seed of its own."""
+    """A linear layer drawn from U(-1/sqrt(D), 1/sqrt(D)), as every ``nn.Linear`` is, but from this generator."""
     layer = nn.utils.skip_init(nn.Linear, in_features, out_features, bias=bias)
-    generator = torch.Generator().manual_seed(seed)
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -(in_features**-0.5), in_features**-0.5, generator=generator)
     return layer.to(device=like.device, dtype=like.dtype)

@@ -7,7 +7,34 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
-_BLOCK = 1 << 21  # numbers of a (B, classes, M) block that are worked on at a time
+BLOCK = 1 << 21  # numbers of a (B, classes, M) block that are worked on at a time
+
+
+def gathered_cosine(
+    query: torch.Tensor,
+    image: torch.Tensor,
+    key_bias: torch.Tensor,
+    anchors: torch.Tensor,
+    key_scale: torch.Tensor,
+    gram: torch.Tensor,
+    padding_mask: torch.Tensor,
+    block: int = BLOCK,
+) -> torch.Tensor:
+    """Cosines (B, C) of pictures and what they gather from each class; `GatheredCosine` explains arguments and method.
+
+    A graph that is compiled or exported must not depend on the batch size, and a transform of ``torch.func`` writes the
+    backward pass itself: both get the same formula in plain operations, all classes at once.
+    """
+    if not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()):
+        cosine: torch.Tensor = GatheredCosine.apply(
+            query, image, key_bias, anchors, key_scale, gram, padding_mask, block
+        )
+        return cosine
+    score, product = (torch.einsum("bd,cmd->cbm", x, anchors) for x in (query, image))
+    w = (score * key_scale[:, None]).masked_fill(padding_mask[:, None], -torch.inf).softmax(dim=2)
+    dot = (w * product).sum(dim=2)
+    square = torch.maximum((w @ gram * w).sum(dim=2), dot.square()).clamp_min(torch.finfo(w.dtype).tiny)
+    return (dot * square.rsqrt()).T + 0 * key_bias.sum()
 
 
 class GatheredCosine(torch.autograd.Function):
@@ -37,6 +64,7 @@ class GatheredCosine(torch.autograd.Function):
         key_scale: torch.Tensor,
         gram: torch.Tensor,
         padding_mask: torch.Tensor,
+        block: int,
     ) -> torch.Tensor:
         """Cosines (B, C).
 
@@ -50,6 +78,7 @@ class GatheredCosine(torch.autograd.Function):
             key_scale: r, (C, M).
             gram: A, (C, M, M).
             padding_mask: (C, M), True where there is no sentence.
+            block: Numbers of a (B, classes, M) block that are worked on at a time.
         """
         ctx.key_bias = torch.zeros_like(key_bias)
         ctx.wanted = ctx.needs_input_grad[:2]
@@ -57,7 +86,7 @@ class GatheredCosine(torch.autograd.Function):
         cosine = query.new_empty(b, c)
         by_score = query.new_empty(b, c, m) if ctx.wanted[0] else None
         by_product = query.new_empty(b, c, m) if ctx.wanted[1] else None
-        step = max(1, _BLOCK // (b * m))
+        ctx.step = step = max(1, block // (b * m))
         both = torch.cat([query, image])
         for lo in range(0, c, step):
             part = slice(lo, lo + step)
@@ -86,14 +115,13 @@ class GatheredCosine(torch.autograd.Function):
         """Gradients of query, image and (zero) key_bias."""
         anchors, *kept = ctx.saved_tensors
         if not kept:
-            return None, None, ctx.key_bias, None, None, None, None
-        b, (c, m, d) = len(upstream), anchors.shape
+            return None, None, ctx.key_bias, None, None, None, None, None
+        b, (c, _, d) = len(upstream), anchors.shape
         found = upstream.new_zeros(len(kept) * b, d)
-        step = max(1, _BLOCK // (b * m))
-        for lo in range(0, c, step):
-            part = slice(lo, lo + step)
+        for lo in range(0, c, ctx.step):
+            part = slice(lo, lo + ctx.step)
             slopes = torch.stack([slope[:, part] for slope in kept]).mul_(upstream[:, part, None])
             found.addmm_(slopes.view(len(kept) * b, -1), anchors[part].flatten(0, 1))
         gradients = iter(found.split(b))
         query, image = (next(gradients) if wanted else None for wanted in ctx.wanted)
-        return query, image, ctx.key_bias, None, None, None, None
+        return query, image, ctx.key_bias, None, None, None, None, None

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Literal
+
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from ltnb._checks import check_choice, check_features, check_integer, check_number, fail
+from ltnb._checks import check_choice, check_integer, check_number
+from ltnb._numeric import full_precision
+from ltnb._seeds import generator_of
+from ltnb.heads._classifier import logits_of, uniform_linear
+from ltnb.heads._saving import Head
 
 
-class LinearAdapter(nn.Module):
+class LinearAdapter(Head):
     r"""f* = lambda ReLU(W^T f + b) + (1 - lambda) f, on the un-normalised feature f.
 
     ``activation=None, bias=False`` is what the released code computes: f* = lambda W^T f + (1 - lambda) f.
@@ -19,42 +24,56 @@ class LinearAdapter(nn.Module):
         residual: lambda in [0, 1], the share of the adapted feature (paper and code: 0.2). 0 leaves f as it is.
         activation: ``"relu"`` (paper) or ``None`` (released code).
         bias: Whether there is a b (paper: yes, released code: no).
-        generator: Where the initial weights are drawn from. ``None`` draws as every ``nn.Linear`` does, that is from
+        generator: Where the initial weights are drawn from. None draws as every ``nn.Linear`` does, that is from
             torch's global generator; a CPU ``torch.Generator`` makes the draw independent of it. The law is the same.
         check_values: Look for NaN and infinity off the CPU too.
 
     Attributes:
         linear: The ``nn.Linear(dim, dim)``; its ``weight`` is the paper's W^T.
+        dim, residual, activation, bias: As given.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: ``dim`` is below 1, ``residual`` outside [0, 1], or ``activation`` or ``generator`` is something
+            else.
 
-    Source: BALLAD (Ma et al. 2021) Eq. 5.
+    Example:
+        >>> import torch
+        >>> from ltnb.heads import LinearAdapter
+        >>> adapter = LinearAdapter(512, generator=torch.Generator().manual_seed(0))
+        >>> adapter(torch.randn(4, 512)).shape
+        torch.Size([4, 512])
+
+    Source: BALLAD (Ma et al. 2021) Eq. 5, https://arxiv.org/abs/2111.14745.
     """
+
+    _sizes = ("dim", "bias")
+    _settings = ("residual", "activation")
 
     def __init__(
         self,
         dim: int,
         residual: float = 0.2,
-        activation: str | None = "relu",
+        activation: Literal["relu"] | None = "relu",
         bias: bool = True,
         *,
         generator: torch.Generator | None = None,
         check_values: bool = False,
     ) -> None:
         super().__init__()
-        self.dim = check_integer(dim, "dim", 1)
+        self.dim, self.bias = check_integer(dim, "dim", 1), bool(bias)
         self.residual = check_number(residual, "residual", 0.0, 1.0)
-        self.activation = check_choice(activation, "activation", ("relu", None))
+        self.activation: Literal["relu"] | None = check_choice(activation, "activation", ("relu", None))
         self.check_values = check_values
-        if not isinstance(generator, torch.Generator | None):
-            fail("generator", "a torch.Generator or None", generator)
         if generator is None:
-            self.linear = nn.Linear(self.dim, self.dim, bias=bias)
+            self.linear = nn.Linear(self.dim, self.dim, bias=self.bias)
         else:
-            self.linear = nn.utils.skip_init(nn.Linear, self.dim, self.dim, bias=bias)
-            for parameter in self.linear.parameters():
-                nn.init.uniform_(parameter, -(self.dim**-0.5), self.dim**-0.5, generator=generator)
+            drawn = generator_of(None, generator)
+            self.linear = uniform_linear(self.dim, self.dim, torch.empty(0), drawn, bias=self.bias)
+
+    if TYPE_CHECKING:
+
+        def __call__(self, features: torch.Tensor) -> torch.Tensor:
+            """Adapted features (B, D)."""
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Adapt a batch of features.
@@ -66,12 +85,10 @@ class LinearAdapter(nn.Module):
             (B, D) tensor, float32 (float64 for float64 input), not normalised.
 
         Raises:
-            ValueError: If ``features`` is not a finite, non-empty floating-point tensor of shape (B, D).
+            ValueError: The features are of another shape or type, empty, or not finite.
         """
-        check_features(features, "features", width=self.dim, check_values=self.check_values)
-        f = features.to(torch.promote_types(features.dtype, torch.float32))
-        bias = None if self.linear.bias is None else self.linear.bias.to(f.dtype)
-        adapted = F.linear(f, self.linear.weight.to(f.dtype), bias)
+        f = full_precision(features, self.dim, self.check_values)
+        adapted = logits_of(self.linear, f)
         if self.activation == "relu":
             adapted = adapted.relu()
         return self.residual * adapted + (1 - self.residual) * f

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Literal, Self
+
 import torch
-from torch import nn
 
 from ltnb._checks import check_choice, check_features, check_integer, check_targets, fail
 from ltnb._deprecation import renamed_argument
 from ltnb._numeric import cosine_logits, full_precision, unit
+from ltnb.heads._saving import Head
 
 
-class NearestClassMean(nn.Module):
+class NearestClassMean(Head):
     r"""Logits from the distance to class means; the means are computed, nothing is trained.
 
         "cosine":     cos(x, m_c),  m_c the mean of the class's unit-length features
@@ -25,13 +27,26 @@ class NearestClassMean(nn.Module):
 
     Attributes:
         means: Buffer (C, D), float32 (float64 for float64 features).
+        metric: As given.
 
     Raises:
-        ValueError: If an argument is not as described; a class without a feature has no mean.
+        ValueError: Features and labels do not fit together, a class has no feature and so no mean, or another argument
+            is out of range.
 
-    Source: Kang et al. 2020 (Decoupling) section 4.2, NCM; VL-LTR Table 1.
+    Example:
+        >>> import torch
+        >>> from ltnb.heads import NearestClassMean
+        >>> head = NearestClassMean(torch.eye(3), torch.tensor([0, 1, 1]), metric="euclidean")
+        >>> head.means
+        tensor([[1.0000, 0.0000, 0.0000],
+                [0.0000, 0.5000, 0.5000]])
+        >>> head(torch.tensor([[0.0, 1.0, 0.0]]))
+        tensor([[-2.0000, -0.5000]])
+
+    Source: Kang et al. 2020 (Decoupling) section 4.2, NCM, https://arxiv.org/abs/1910.09217; VL-LTR Table 1.
     """
 
+    _settings = ("metric",)
     means: torch.Tensor
 
     @renamed_argument("n_classes", "num_classes")
@@ -40,12 +55,12 @@ class NearestClassMean(nn.Module):
         features: torch.Tensor,
         labels: torch.Tensor,
         num_classes: int | None = None,
-        metric: str = "cosine",
+        metric: Literal["cosine", "euclidean"] = "cosine",
         *,
         check_values: bool = False,
     ) -> None:
         super().__init__()
-        self.metric = check_choice(metric, "metric", ("cosine", "euclidean"))
+        self.metric: Literal["cosine", "euclidean"] = check_choice(metric, "metric", ("cosine", "euclidean"))
         self.check_values = check_values
         check_features(features, "features", check_values=check_values)
         if num_classes is not None:
@@ -61,6 +76,15 @@ class NearestClassMean(nn.Module):
         sums = torch.zeros(num_classes, x.shape[1], dtype=x.dtype, device=x.device).index_add(0, labels, x)
         self.register_buffer("means", sums / counts[:, None])
 
+    @classmethod
+    def _rebuilt(cls, state: dict[str, torch.Tensor], config: dict[str, Any]) -> Self:
+        return cls(state["means"], torch.arange(len(state["means"])), **config)
+
+    if TYPE_CHECKING:
+
+        def __call__(self, features: torch.Tensor) -> torch.Tensor:
+            """Scores (B, C)."""
+
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         """Scores of a batch; the largest is the nearest.
 
@@ -71,7 +95,7 @@ class NearestClassMean(nn.Module):
             (B, C), float32 (float64 for float64 features).
 
         Raises:
-            ValueError: If the features are not as described, or not finite.
+            ValueError: The features are of another shape or type, empty, or not finite.
         """
         x = full_precision(features, self.means.shape[1], self.check_values)
         means = self.means.to(x.dtype)

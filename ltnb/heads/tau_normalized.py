@@ -15,26 +15,37 @@ class TauNormalizedClassifier(ClassifierAdjuster):
     The papers choose tau on validation data, from 0 to 2 in steps of 0.1. A weight vector of zeros stays zero.
 
     Args:
-        linear: The trained classifier (D to C); it is kept and frozen, not copied.
+        linear: The trained classifier (D to C), or an ``nn.Sequential`` whose last module with parameters is one: then
+            the head takes what enters that layer. It is copied, and the copy is frozen.
         tau: Finite number of at least 0.
         check_values: Look for NaN and infinity off the CPU too.
 
     Attributes:
-        linear: The frozen classifier; its bias is not used.
+        linear: The frozen copy; its bias is not used.
         tau: As given; may be changed afterwards.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: ``linear`` is no such module, or ``tau`` is negative or not finite.
 
-    Source: Kang et al. 2020 (Decoupling) Eq. 4.
+    Example:
+        >>> import torch
+        >>> from ltnb.heads import TauNormalizedClassifier
+        >>> trained = torch.nn.Linear(512, 10)
+        >>> head = TauNormalizedClassifier(trained, tau=1.0)
+        >>> head(torch.randn(4, 512)).shape
+        torch.Size([4, 10])
+
+    Source: Kang et al. 2020 (Decoupling) Eq. 4, https://arxiv.org/abs/1910.09217.
     """
 
-    def __init__(self, linear: nn.Linear, tau: float, *, check_values: bool = False) -> None:
+    _settings = ("tau",)
+
+    def __init__(self, linear: nn.Linear | nn.Sequential, tau: float, *, check_values: bool = False) -> None:
         super().__init__(linear, check_values=check_values)
         self.tau = check_number(tau, "tau", 0.0)
 
     def adjust(self, x: torch.Tensor) -> torch.Tensor:
-        """See the equation above."""
+        """Logits w_c . x / ||w_c||^tau of checked features x (N, D)."""
         lengths = torch.linalg.vector_norm(self.linear.weight.to(x.dtype), dim=1)
         factors = torch.where(lengths > 0, lengths, torch.ones_like(lengths)) ** -self.tau
         return logits_of(self.linear, x, bias=False) * factors

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 import torch.nn.functional as F
 from torch import nn
 
 from ltnb._checks import check_integer, check_number, fail, reads_values
+from ltnb._seeds import generator_of
+from ltnb.heads._saving import Head
 
 
-class TokenDecoder(nn.Module):
+class TokenDecoder(Head):
     r"""Transformer blocks on the tokens (B, T, D) that ``Backbone.encode_tokens`` gives; the classifier reads token 0.
 
     Three blocks, four heads, hidden width of the perceptron 0.5 D (the paper's text calls this 0.5 a dropout ratio;
@@ -19,22 +21,36 @@ class TokenDecoder(nn.Module):
     block before the final norm, class token included; positions are already in them.
 
     Args:
-        dim: D, a multiple of `heads`.
+        dim: D, a multiple of ``heads``.
         depth: Number of blocks, at least 1.
         heads: Attention heads.
         mlp_ratio: Hidden width over D, positive.
-        seed: Of the weights, drawn as every ``nn.Linear`` draws them; the global generators are left as they were.
+        seed: Of the weights, drawn as every ``nn.Linear`` draws them; the global generators are left as they were. None
+            means 0.
+        generator: A CPU generator to draw them from, in place of a seed.
         check_values: Look for NaN and infinity off the CPU too.
 
     Attributes:
         blocks: ``nn.Sequential`` of timm's ``Block`` with ``qkv_bias=True``.
+        dim, depth, heads, mlp_ratio: As given.
 
     Raises:
-        ValueError: If an argument is not as described.
-        ImportError: If timm is not installed.
+        ValueError: A size is out of range, ``dim`` is no multiple of ``heads``, or both ``seed`` and ``generator`` are
+            given.
+        ImportError: timm is not installed.
 
-    Source: IVLM (Wang et al. 2023) section 4.3, Algorithm 1.
+    Example:
+        >>> import torch
+        >>> from ltnb.heads import TokenDecoder
+        >>> decoder = TokenDecoder(dim=64, depth=3, heads=4)
+        >>> tokens = torch.randn(2, 50, 64)
+        >>> decoder(tokens).shape, decoder(tokens, class_token_only=True).shape
+        (torch.Size([2, 50, 64]), torch.Size([2, 64]))
+
+    Source: IVLM (Wang et al. 2023) section 4.3, Algorithm 1, https://arxiv.org/abs/2304.01457.
     """
+
+    _sizes = ("dim", "depth", "heads", "mlp_ratio")
 
     def __init__(
         self,
@@ -43,21 +59,29 @@ class TokenDecoder(nn.Module):
         heads: int = 4,
         mlp_ratio: float = 0.5,
         *,
-        seed: int = 0,
+        seed: int | None = None,
+        generator: torch.Generator | None = None,
         check_values: bool = False,
     ) -> None:
         super().__init__()
         self.dim = check_integer(dim, "dim", 1)
-        depth, heads = check_integer(depth, "depth", 1), check_integer(heads, "heads", 1)
-        mlp_ratio = check_number(mlp_ratio, "mlp_ratio", 0.0, ends="()")
-        if self.dim % heads:
+        self.depth, self.heads = check_integer(depth, "depth", 1), check_integer(heads, "heads", 1)
+        self.mlp_ratio = check_number(mlp_ratio, "mlp_ratio", 0.0, ends="()")
+        if self.dim % self.heads:
             fail("dim", f"a multiple of heads={heads}", repr(dim))
         self.check_values = check_values
-        seed = check_integer(seed, "seed", 0)
+        generator = generator_of(seed, generator)
         block = _timm_block()
-        with torch.random.fork_rng(devices=[]):
-            torch.default_generator.manual_seed(seed)  # torch.manual_seed would reset the GPUs' generators too
-            self.blocks = nn.Sequential(*[block(self.dim, heads, mlp_ratio, qkv_bias=True) for _ in range(depth)])
+        sizes = self.dim, self.heads, self.mlp_ratio
+        with torch.random.fork_rng(devices=[]):  # timm draws from the global generator: lend it the state of ours
+            torch.default_generator.set_state(generator.get_state())
+            self.blocks = nn.Sequential(*[block(*sizes, qkv_bias=True) for _ in range(self.depth)])
+            generator.set_state(torch.default_generator.get_state())
+
+    if TYPE_CHECKING:
+
+        def __call__(self, tokens: torch.Tensor, *, class_token_only: bool = False) -> torch.Tensor:
+            """Tokens (B, T, D), or token 0 alone (B, D)."""
 
     def forward(self, tokens: torch.Tensor, *, class_token_only: bool = False) -> torch.Tensor:
         """Decode a batch of token sequences.
@@ -68,11 +92,11 @@ class TokenDecoder(nn.Module):
                 values of all tokens and everything else of one: with three blocks a fifth less to compute.
 
         Returns:
-            (B, T, D), or (B, D) with `class_token_only`; float32 (float64 for float64 tokens). Under autocast the
+            (B, T, D), or (B, D) with ``class_token_only``; float32 (float64 for float64 tokens). Under autocast the
             blocks compute in its type.
 
         Raises:
-            ValueError: If the tokens are not a finite, non-empty floating-point tensor of this shape.
+            ValueError: The tokens are not a finite, non-empty floating-point tensor of this shape.
         """
         if not isinstance(tokens, torch.Tensor) or not tokens.is_floating_point():
             fail("tokens", "a floating-point tensor", tokens)
@@ -90,15 +114,28 @@ class TokenDecoder(nn.Module):
         *before, last = self.blocks
         for block in before:
             x = block(x)
-        decoded: torch.Tensor = _class_token(last, x) if class_token_only else last(x)
+        if not class_token_only:
+            decoded: torch.Tensor = last(x)
+        else:
+            decoded = _class_token(last, x) if _is_plain(last) else last(x)[:, 0]
         return decoded.to(dtype)
 
 
-def _class_token(block: Any, x: torch.Tensor) -> torch.Tensor:
-    """Token 0, (B, D), of ``block(x)`` for x (B, T, D): only it asks, and all are asked.
+def _is_plain(block: Any) -> bool:
+    """Whether ``block`` is as `TokenDecoder` builds it: `_class_token` knows no more than that.
 
-    For blocks as `TokenDecoder` builds them: no drop-out, no layer scale, no norm of queries and keys.
+    Layer scale, drop path, norms of queries, keys or heads, gates, or drop-out that is on make it another block.
     """
+    attention = block.attn
+    between = (attention.q_norm, attention.k_norm, getattr(attention, "norm", None), getattr(attention, "gate", None))
+    around = (block.ls1, block.drop_path1, block.ls2, block.drop_path2)
+    dropout = any(part.training and part.p > 0 for part in (attention.attn_drop, attention.proj_drop))
+    known = all(part is None or isinstance(part, nn.Identity) for part in (*between, *around))
+    return known and not dropout and attention.qkv.bias is not None
+
+
+def _class_token(block: Any, x: torch.Tensor) -> torch.Tensor:
+    """Token 0, (B, D), of ``block(x)`` for x (B, T, D): only it asks, and all are asked."""
     attention, y, d = block.attn, block.norm1(x), x.shape[2]
     weight, bias = attention.qkv.weight, attention.qkv.bias
     by_head = lambda part: part.unflatten(2, (attention.num_heads, -1)).transpose(1, 2)  # noqa: E731  (B, heads, ., .)

@@ -8,6 +8,7 @@ import torch
 
 from ltnb._checks import check_number
 from ltnb.losses.classification import ClassificationLoss, cross_entropies
+from ltnb.losses.loss import Reduction
 
 
 class LDAMLoss(ClassificationLoss):
@@ -16,33 +17,47 @@ class LDAMLoss(ClassificationLoss):
         m_c = max_margin * n_c^(-1/4) / max_k n_k^(-1/4),      L = mean_i -log softmax(s (z_i - m_{y_i} e_{y_i}))_{y_i}
 
     The original takes cosine logits (features and weights of length 1) and s = 30. IVLM's released code takes raw
-    logits and leaves s out: that is ``scale=1``.
+    logits and leaves s out: that is ``scale=1``. The margin belongs to one true class, so targets are hard.
 
     Args:
         class_counts: n_c, training images of each class, shape (C,), at least 1 each.
         max_margin: Margin of the rarest class, at least 0.
         scale: s, positive.
+        reduction: ``"mean"`` or ``"sum"`` of the samples' terms, or ``"none"`` of both.
         check_values: Look at values (NaN, label range) off the CPU too.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: If a count is no positive integer, or another argument is out of its range.
 
-    Source: Cao et al. 2019, *Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss*, Eq. 10-13.
+    Example:
+        >>> import torch
+        >>> from ltnb.losses import LDAMLoss
+        >>> cosines = torch.tensor([[0.8, 0.1, 0.2], [0.3, 0.2, 0.5]])
+        >>> LDAMLoss([90, 9, 1], scale=10.0)(cosines, torch.tensor([0, 2]))
+        tensor(1.6830)
+
+    Source: Cao et al. 2019, *Learning Imbalanced Datasets with Label-Distribution-Aware Margin Loss*, Eq. 10-13,
+    https://arxiv.org/abs/1906.07413.
     """
 
+    settings = ("max_margin", "scale")
+    hard_only = "its margin belongs to one true class"
+
     def __init__(
-        self, class_counts: Any, max_margin: float = 0.5, scale: float = 30.0, *, check_values: bool = False
+        self,
+        class_counts: Any,
+        max_margin: float = 0.5,
+        scale: float = 30.0,
+        *,
+        reduction: Reduction = "mean",
+        check_values: bool = False,
     ) -> None:
-        super().__init__(class_counts, check_values=check_values)
+        super().__init__(class_counts, reduction=reduction, check_values=check_values)
         self.max_margin = check_number(max_margin, "max_margin", 0.0)
         self.scale = check_number(scale, "scale", 0.0, ends="()")
 
     def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """See the equation above."""
-        rarity = self.class_counts.to(z.dtype) ** -0.25
+        """Cross-entropy of the scaled logits, the true one lowered by its margin."""
+        rarity = self.class_counts.to(z) ** -0.25
         margins = self.max_margin * rarity / rarity.max()
-        return cross_entropies(self.scale * z.scatter_add(1, y[:, None], -margins[y][:, None]), y).mean()
-
-    def extra_repr(self) -> str:
-        """Show the margin and the scale when printed."""
-        return f"{len(self.class_counts)} classes, max_margin={self.max_margin:g}, scale={self.scale:g}"
+        return self.reduce(cross_entropies(self.scale * z.scatter_add(1, y[:, None], -margins[y][:, None]), y))

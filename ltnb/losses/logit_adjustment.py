@@ -6,37 +6,55 @@ from typing import Any
 
 import torch
 
-from ltnb._checks import check_counts, check_features, check_number
+from ltnb._checks import check_count_tensor, check_features, check_number
 from ltnb.losses.classification import ClassificationLoss, cross_entropies, log_prior
+from ltnb.losses.loss import Reduction
 
 
 class LogitAdjustedLoss(ClassificationLoss):
     r"""L = mean_i -log softmax(z_i + tau log pi)_{y_i}, with pi_c = n_c / N; at test time the plain logits are used.
 
-    tau = 0 is cross-entropy, tau = 1 is `BalancedSoftmaxLoss`.
+    tau = 0 is cross-entropy, tau = 1 is `BalancedSoftmaxLoss`. For a soft or a smoothed target
+    it is the cross-entropy under the same softmax, sum_c y_c (-log p_c).
 
     Args:
         class_counts: n_c, training images of each class, shape (C,), at least 1 each.
         tau: Strength, at least 0.
+        reduction: ``"mean"`` or ``"sum"`` of the samples' terms, or ``"none"`` of both.
+        label_smoothing: Part of every target that is spread evenly over the classes, in [0, 1).
         check_values: Look at values (NaN, label range) off the CPU too.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: If a count is no positive integer, or another argument is out of its range.
 
-    Source: Menon et al. 2021, *Long-Tail Learning via Logit Adjustment*, Eq. 10; HLC's LA loss.
+    Example:
+        >>> import torch
+        >>> from ltnb.losses import LogitAdjustedLoss
+        >>> logits, targets = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 2.0]]), torch.tensor([0, 2])
+        >>> LogitAdjustedLoss([90, 9, 1], tau=0.5)(logits, targets)
+        tensor(0.6714)
+
+    Source: Menon et al. 2021, *Long-Tail Learning via Logit Adjustment*, Eq. 10, https://arxiv.org/abs/2007.07314;
+    HLC's LA loss.
     """
 
-    def __init__(self, class_counts: Any, tau: float = 1.0, *, check_values: bool = False) -> None:
-        super().__init__(class_counts, check_values=check_values)
+    settings = ("tau",)
+
+    def __init__(
+        self,
+        class_counts: Any,
+        tau: float = 1.0,
+        *,
+        reduction: Reduction = "mean",
+        label_smoothing: float = 0.0,
+        check_values: bool = False,
+    ) -> None:
+        super().__init__(class_counts, reduction=reduction, label_smoothing=label_smoothing, check_values=check_values)
         self.tau = check_number(tau, "tau", 0.0)
 
     def compute(self, z: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
-        """See the equation above."""
-        return cross_entropies(z + self.tau * log_prior(self.class_counts, z), y).mean()
-
-    def extra_repr(self) -> str:
-        """Show tau when printed."""
-        return f"{len(self.class_counts)} classes, tau={self.tau:g}"
+        """Cross-entropy of z + tau log pi."""
+        return self.reduce(cross_entropies(z + self.tau * log_prior(self.class_counts, z), y, self.label_smoothing))
 
 
 def logit_adjust(
@@ -54,15 +72,22 @@ def logit_adjust(
         (B, C), float32 (float64 for float64 logits), on the device of the logits.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: If a count is no positive integer, ``tau`` is negative, or the logits are not finite or not of C
+            columns.
 
-    Source: Menon et al. 2021 Eq. 9; HLC Eq. 4.
+    Example:
+        >>> import torch
+        >>> from ltnb.losses import logit_adjust
+        >>> logit_adjust(torch.tensor([[2.0, 1.0, 0.0]]), [90, 9, 1])
+        tensor([[2.1054, 3.4079, 4.6052]])
+
+    Source: Menon et al. 2021 Eq. 9, https://arxiv.org/abs/2007.07314; HLC Eq. 4.
     """
-    counts = torch.from_numpy(check_counts(class_counts))
+    counts = check_count_tensor(class_counts)
     tau = check_number(tau, "tau", 0.0)
     check_features(logits, "logits", width=len(counts), check_values=check_values)
     z = logits.to(torch.promote_types(logits.dtype, torch.float32))
-    return z - tau * log_prior(counts.to(z.device), z)
+    return z - tau * log_prior(counts, z)
 
 
 def pc_softmax(logits: torch.Tensor, class_counts: Any, *, check_values: bool = False) -> torch.Tensor:
@@ -80,8 +105,14 @@ def pc_softmax(logits: torch.Tensor, class_counts: Any, *, check_values: bool = 
         ``logit_adjust(logits, class_counts)``, whose softmax it is.
 
     Raises:
-        ValueError: If an argument is not as described.
+        ValueError: If a count is no positive integer, or the logits are not finite or not of C columns.
 
-    Source: LADE (Hong et al. 2021) Eq. 5.
+    Example:
+        >>> import torch
+        >>> from ltnb.losses import pc_softmax
+        >>> pc_softmax(torch.tensor([[2.0, 1.0, 0.0]]), [90, 9, 1])
+        tensor([[0.0593, 0.2182, 0.7225]])
+
+    Source: LADE (Hong et al. 2021) Eq. 5, https://arxiv.org/abs/2012.00321.
     """
     return logit_adjust(logits, class_counts, check_values=check_values).softmax(dim=1)

@@ -34,21 +34,29 @@ def fit_linear_probe(
     AdamW with weight decay 1e-4 and a cosine schedule; the learning rate suits features of unit length.
 
     Args:
-        features: (N, D) float, on the CPU or a GPU; the layer is trained there.
+        features: (N, D) floating point, on the CPU or a GPU; the layer is trained there. Half precision is trained in
+            float32, a batch at a time, so that the features keep their size; float64 in float64.
         labels: (N,) integers in [0, num_classes).
         num_classes: C.
-        loss: `loss(logits, labels)` gives a scalar.
-        sampler: As in `fit`; None visits every sample once an epoch.
+        loss: ``loss(logits, labels)`` gives a scalar.
+        sampler: As in `ltnb.training.fit`; None visits every sample once an epoch.
         epochs: Passes over the sampler.
         lr: Peak learning rate.
         batch_size: Samples a step.
         seed: Of the initial weights and of the batches.
 
     Returns:
-        The layer (C outputs), without gradients, and the history of its training.
+        The layer (C outputs) in float32 (float64 for float64 features), without gradients, and the history of its
+        training.
 
     Raises:
-        ValueError: If shapes do not fit, a label is out of range or a feature is not finite.
+        ValueError: Shapes do not fit, a label is out of range or a feature is not finite.
+
+    Example:
+        >>> features, labels = torch.eye(3).repeat(20, 1), torch.arange(60) % 3
+        >>> layer, history = fit_linear_probe(features, labels, num_classes=3, epochs=5, lr=0.5)
+        >>> layer(torch.eye(3)).argmax(dim=1)
+        tensor([0, 1, 2])
     """
     num_classes = check_integer(num_classes, "num_classes", 1)
     features = check_features(features, "features")
@@ -58,9 +66,10 @@ def fit_linear_probe(
     generator = torch.Generator().manual_seed(seed)
     for parameter in layer.parameters():
         nn.init.uniform_(parameter, -bound, bound, generator=generator)
+    layer = layer.to(features.device, torch.promote_types(features.dtype, torch.float32))
     history = fit(
-        layer.to(features.device),
-        lambda model, batch: loss(model(batch[0]), batch[1]),
+        layer,
+        lambda model, batch: loss(model(batch[0].to(layer.weight.dtype)), batch[1]),
         TensorSource(features, labels),
         lr=lr,
         epochs=epochs,

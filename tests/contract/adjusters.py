@@ -112,7 +112,7 @@ def _adjuster(
         differentiable=("features",),
         limits=limits,
         symmetries=ROWS,
-        bad_calls=tuple(bad_features("features")),
+        bad_calls=tuple(bad for bad in bad_features("features") if bad.why != "three-dimensional"),
         bad_builds=(*NOT_LINEAR, *bad_builds),
         is_loss=False,
     )
@@ -203,7 +203,7 @@ def _cosine_case() -> ModuleCase:
             *_not("dim", 0, 2.0, None),
             *_not("num_classes", 0, "3"),
             *_not("scale", 0, -1, NAN, "16"),
-            *_not("seed", -1, 0.5, None),
+            *_not("seed", -1, 0.5, "0"),
         ),
         is_loss=False,
     )
@@ -259,7 +259,7 @@ def _decoder_case() -> ModuleCase:
             *_not("depth", 0, 1.5),
             *_not("heads", 0, "2"),
             *_not("mlp_ratio", 0, -1, NAN),
-            *_not("seed", -1, None),
+            *_not("seed", -1, True),
         ),
         is_loss=False,
     )
@@ -274,39 +274,43 @@ def _moved_gently(module: nn.Module) -> nn.Module:
     return module
 
 
-ADJUSTERS = [
-    _adjuster(
-        "learnable weight scaling",
-        LearnableWeightScaling,
-        oracles.learnable_weight_scaling,
-        {"begins as the classifier": _begins_as(LearnableWeightScaling, _logits)},
-    ),
-    _adjuster(
-        "learnable weight scaling, no bias",
-        LearnableWeightScaling,
-        oracles.learnable_weight_scaling,
-        {},
-        bias=False,
-    ),
-    _adjuster("MARC", MARC, oracles.marc, {"begins as the classifier": _begins_as(MARC, _logits)}),
-    _adjuster(
-        "DisAlign, paper",
-        DisAlign,
-        partial(oracles.disalign, form="paper"),
-        {"begins as the classifier": _begins_as(DisAlign, _logits)},
-        (*_not("form", "official", None), *_not("seed", -1, 0.5)),
-    ),
-    _adjuster(
-        "DisAlign, released",
-        DisAlign,
-        partial(oracles.disalign, form="released"),
-        {
-            "begins as (1 + s) z": _begins_as(partial(DisAlign, form="released"), _released_start),
-            "same family": _same_family,
-        },
-        form="released",
-    ),
-    *(
+ADJUSTERS_BY_NAME = {
+    "learnable_weight_scaling": [
+        _adjuster(
+            "learnable weight scaling",
+            LearnableWeightScaling,
+            oracles.learnable_weight_scaling,
+            {"begins as the classifier": _begins_as(LearnableWeightScaling, _logits)},
+        ),
+        _adjuster(
+            "learnable weight scaling, no bias",
+            LearnableWeightScaling,
+            oracles.learnable_weight_scaling,
+            {},
+            bias=False,
+        ),
+    ],
+    "marc": [_adjuster("MARC", MARC, oracles.marc, {"begins as the classifier": _begins_as(MARC, _logits)})],
+    "disalign": [
+        _adjuster(
+            "DisAlign, paper",
+            DisAlign,
+            partial(oracles.disalign, form="paper"),
+            {"begins as the classifier": _begins_as(DisAlign, _logits)},
+            (*_not("form", "official", None), *_not("seed", -1, 0.5), *_not("generator", 0, "cpu")),
+        ),
+        _adjuster(
+            "DisAlign, released",
+            DisAlign,
+            partial(oracles.disalign, form="released"),
+            {
+                "begins as (1 + s) z": _begins_as(partial(DisAlign, form="released"), _released_start),
+                "same family": _same_family,
+            },
+            form="released",
+        ),
+    ],
+    "tau_normalized": [
         _adjuster(
             f"tau-normalised, {tau:g}",
             TauNormalizedClassifier,
@@ -319,9 +323,8 @@ ADJUSTERS = [
             tau=tau,
         )
         for tau in (0.7, 1.5)
-    ),
-    _cosine_case(),
-    _means("cosine"),
-    _means("euclidean"),
-    _decoder_case(),
-]
+    ],
+    "cosine": [_cosine_case()],
+    "nearest_class_mean": [_means("cosine"), _means("euclidean")],
+    "token_decoder": [_decoder_case()],
+}

@@ -51,12 +51,29 @@ def bad_targets(name: str, num_classes: int | None = None) -> Iterator[BadInput]
         yield BadInput(name, "too large", set_last(num_classes))
 
 
+def bad_shares(name: str) -> Iterator[BadInput]:
+    """Rows for labels of five classes that may be shares of shape (N, C) too, given the hard ones."""
+
+    def shares(change: Callable[[torch.Tensor], torch.Tensor]) -> Callable[[torch.Tensor], torch.Tensor]:
+        return lambda y: change(torch.nn.functional.one_hot(y, 5).double())
+
+    yield BadInput(name, "shares, one class more", shares(lambda y: torch.nn.functional.pad(y, (0, 1))))
+    yield BadInput(name, "shares, one sample less", shares(lambda y: y[:-1]))
+    yield BadInput(name, "shares that are integers", shares(lambda y: y.long()))
+    yield BadInput(name, "shares, NaN", shares(_poked(float("nan"))))
+    yield BadInput(name, "shares, too small a sum", shares(lambda y: 0.999 * y))
+    yield BadInput(name, "shares, too large a sum", shares(lambda y: y + 1e-4))
+    yield BadInput(name, "shares, negative", shares(lambda y: 2 * y - y.roll(1, dims=1)))
+
+
 def bad_temperature(name: str = "temperature") -> Iterator[BadInput]:
     for value in (0, -0.1, float("nan"), float("inf"), True, "0.07", None, torch.tensor(0.0), torch.tensor(-1.0)):
         yield BadInput(name, repr(value), lambda _, value=value: value)
     yield BadInput(name, "two elements", lambda _: torch.tensor([0.1, 0.2]))
     yield BadInput(name, "integer tensor", lambda _: torch.tensor(1))
     yield BadInput(name, "NaN tensor", lambda _: torch.tensor(float("nan")))
+    yield BadInput(name, "a logit scale", lambda _: 100)
+    yield BadInput(name, "a learnable logit scale", lambda _: torch.tensor(14.3))
 
 
 def bad_counts(name: str = "class_counts", *, prior: bool = True) -> Iterator[BadInput]:

@@ -32,6 +32,7 @@ class BadInput:
 class ModuleCase:
     """A loss or a head.
 
+    part: the name in the registry of the package (``ltnb.losses.names()``); every name needs a case.
     build: makes the module; keyword arguments override those of the case.
     inputs: float64 inputs in call order. extreme: inputs whose |logits| (or features) reach 1e4.
     oracle: ``oracle(state, **inputs)`` on NumPy values, ``state`` being the module's parameters and buffers.
@@ -40,6 +41,8 @@ class ModuleCase:
     symmetries: name -> function (inputs, rng) -> (changed inputs, what it does to the output).
     no_effect: parameters whose gradient is zero by the equation itself.
     bad_calls, bad_builds: the tables of bad input, for the call and for the constructor.
+    terms, mean_of: of a loss, whether it has terms (``reduction="none"``), and the mean that is documented for them.
+    soft: of a loss, the input that may hold a share for every class.
     """
 
     name: str
@@ -54,6 +57,10 @@ class ModuleCase:
     bad_calls: tuple[BadInput, ...] = ()
     bad_builds: tuple[tuple[Inputs, str], ...] = ()
     is_loss: bool = True
+    part: str = ""
+    terms: bool = True
+    mean_of: Callable[[torch.Tensor, Inputs], torch.Tensor] = lambda terms, inputs: terms.mean()
+    soft: str = ""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from torch.nn import functional as F
 
 from contract import oracles
-from contract.bad_input import bad_counts, bad_features, bad_targets
+from contract.bad_input import bad_counts, bad_features, bad_shares, bad_targets
 from contract.cases import Inputs, ModuleCase, Rng, permuted, randn, same
 from ltnb.losses import (
     BalancedSoftmaxLoss,
@@ -22,6 +22,7 @@ from ltnb.losses import (
     LADELoss,
     LDAMLoss,
     LogitAdjustedLoss,
+    create,
 )
 
 COUNTS = [320, 45, 7, 90, 3]
@@ -117,18 +118,31 @@ def _lade_variants(rng: Rng) -> Pair:
 
 
 def _case(
+    part: str,
     name: str,
-    build: Callable[..., Any],
+    settings: Inputs,
     oracle: Callable[..., Any],
     limits: dict[str, Callable[[Rng], Pair]],
     bad_builds: tuple[tuple[Inputs, str], ...] = (),
     *,
     counts: bool = True,
     shift: bool = True,
+    weights: list[float] | None = None,
+    hard_only: bool = False,
+    terms: bool = True,
 ) -> ModuleCase:
+    """A case of the loss that is called ``part`` in the registry; ``weights``: w_c of a mean that divides by them."""
+    build = partial(create, part, **settings)
     if counts:
         bad_builds += tuple(({"class_counts": bad.change(COUNTS)}, "class_counts") for bad in bad_counts())
         build = partial(build, class_counts=COUNTS)
+
+    def mean_of(terms: torch.Tensor, inputs: Inputs) -> torch.Tensor:
+        y = inputs["targets"]
+        shares = y if y.is_floating_point() else F.one_hot(y, 5)
+        return (
+            terms.mean() if weights is None else terms.sum() / (shares * torch.tensor(weights, dtype=terms.dtype)).sum()
+        )
 
     def permuted_classes(inputs: Inputs, rng: Rng) -> tuple[Inputs, Callable]:
         """Classes renamed everywhere, in the prior too: nothing changes. Checked against a module of its own."""
@@ -143,6 +157,7 @@ def _case(
 
     symmetries = {"order of samples": permuted("logits", "targets"), "names of classes": permuted_classes}
     return ModuleCase(
+        part=part,
         name=name,
         build=build,
         inputs=_inputs,
@@ -154,9 +169,17 @@ def _case(
         bad_calls=(
             *(bad for bad in bad_features("logits", width=counts)),
             *bad_targets("targets", num_classes=5),
+            *bad_shares("targets"),
         ),
         bad_builds=bad_builds,
+        terms=terms,
+        mean_of=mean_of,
+        soft="" if hard_only else "targets",
     )
+
+
+def _mean_1(weights: list[float]) -> list[float]:
+    return [w * len(weights) / sum(weights) for w in weights]
 
 
 def _not(name: str, *values: Any) -> tuple[tuple[Inputs, str], ...]:
@@ -168,8 +191,9 @@ NAN = float("nan")
 CLASSIFICATION = [
     *(
         _case(
+            "class_balanced",
             f"class-balanced, {form}",
-            partial(ClassBalancedLoss, normalize=form),
+            {"normalize": form},
             partial(oracles.class_balanced, class_counts=COUNTS, normalize=form),
             {
                 "equal counts": equals_cross_entropy(partial(ClassBalancedLoss, EQUAL, form)),
@@ -186,12 +210,14 @@ CLASSIFICATION = [
                 else {}
             ),
             _not("normalize", "mean", None, True),
+            weights=[sum(COUNTS) / (5 * n) for n in COUNTS] if form == "weights" else None,
         )
         for form in ("weights", "batch")
     ),
     _case(
+        "effective_number",
         "effective number",
-        partial(EffectiveNumberLoss, beta=0.99),
+        {"beta": 0.99},
         partial(oracles.effective_number, class_counts=COUNTS, beta=0.99),
         {
             "beta 0": equals_cross_entropy(partial(EffectiveNumberLoss, COUNTS, 0.0)),
@@ -202,10 +228,12 @@ CLASSIFICATION = [
             "one sample": one_sample(partial(EffectiveNumberLoss, COUNTS)),
         },
         _not("beta", -0.1, 1.0, NAN, "0.9", None),
+        weights=_mean_1([(1 - 0.99) / (1 - 0.99**n) for n in COUNTS]),
     ),
     _case(
+        "generalized_reweight",
         "generalised re-weighting",
-        GeneralizedReweightLoss,
+        {},
         partial(oracles.generalized_reweight, class_counts=COUNTS, exponent=1.2),
         {
             "exponent 0": equals_cross_entropy(partial(GeneralizedReweightLoss, COUNTS, 0.0)),
@@ -213,11 +241,13 @@ CLASSIFICATION = [
             "one sample": one_sample(partial(GeneralizedReweightLoss, COUNTS)),
         },
         _not("exponent", -0.1, NAN, float("inf"), "1.2"),
+        weights=_mean_1([n**-1.2 for n in COUNTS]),
     ),
     *(
         _case(
+            "focal",
             f"focal, gamma {gamma:g}",
-            partial(FocalLoss, gamma=gamma),
+            {"gamma": gamma},
             partial(oracles.focal, gamma=gamma),
             {
                 "gamma 0": equals_cross_entropy(partial(FocalLoss, 0.0)),
@@ -230,20 +260,23 @@ CLASSIFICATION = [
     ),
     *(
         _case(
+            "ldam",
             f"LDAM, scale {scale:g}",
-            partial(LDAMLoss, scale=scale),
+            {"scale": scale},
             partial(oracles.ldam, class_counts=COUNTS, max_margin=0.5, scale=scale),
             {
                 "no margin": equals_cross_entropy(partial(LDAMLoss, COUNTS, 0.0, 1.0)),
                 "two classes": _cosine_margin,
             },
             (*_not("max_margin", -0.5, NAN, "0.5"), *_not("scale", 0, -1, NAN, float("inf"))),
+            hard_only=True,
         )
         for scale in (1.0, 30.0)
     ),
     _case(
+        "balanced_softmax",
         "Balanced Softmax",
-        BalancedSoftmaxLoss,
+        {},
         partial(oracles.logit_adjusted, class_counts=COUNTS, tau=1.0),
         {
             "equal counts": equals_cross_entropy(partial(BalancedSoftmaxLoss, EQUAL)),
@@ -251,8 +284,9 @@ CLASSIFICATION = [
         },
     ),
     _case(
+        "logit_adjusted",
         "logit-adjusted",
-        partial(LogitAdjustedLoss, tau=1.7),
+        {"tau": 1.7},
         partial(oracles.logit_adjusted, class_counts=COUNTS, tau=1.7),
         {
             "tau 0": equals_cross_entropy(partial(LogitAdjustedLoss, COUNTS, 0.0)),
@@ -262,8 +296,9 @@ CLASSIFICATION = [
     ),
     *(
         _case(
+            "lade",
             f"LADE, {variant}",
-            partial(LADELoss, variant=variant),
+            {"variant": variant},
             partial(oracles.lade, class_counts=COUNTS, alpha=0.1, lam=0.1, variant=variant),
             {
                 "alpha 0": equal_losses(
@@ -276,8 +311,11 @@ CLASSIFICATION = [
                 *_not("estimator_weight", -0.1, NAN, "0.1"),
                 *_not("remine_lambda", -0.1, NAN, None),
                 *_not("variant", "paper", None),
+                *_not("reduction", "sum", "none", None),
             ),
             shift=False,
+            hard_only=True,
+            terms=False,
         )
         for variant in ("original", "ivlm")
     ),

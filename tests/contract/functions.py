@@ -253,6 +253,6 @@ FUNCTIONS = [
         "reinitialized",
         reinitialized,
         {"linear": nn.Linear(4, 3), "seed": 0},
-        (*bad_values("linear", None, nn.Identity(), torch.eye(3), "linear"), *bad_values("seed", -1, 0.5, None, True)),
+        (*bad_values("linear", None, nn.Identity(), torch.eye(3), "linear"), *bad_values("seed", -1, 0.5, "0", True)),
     ),
 ]

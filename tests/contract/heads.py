@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from contract import oracles
-from contract.adjusters import ADJUSTERS
+from contract.adjusters import ADJUSTERS_BY_NAME
 from contract.bad_input import bad_features
 from contract.cases import Inputs, ModuleCase, Rng, randn
 from ltnb.heads import LanguageGuidedHead, LinearAdapter
@@ -128,7 +128,8 @@ def _repeated_sentences(rng: Rng) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _hot_head(rng: Rng) -> tuple[torch.Tensor, torch.Tensor]:
-    head, e = _language_guided(rng, temperature=1e300).double(), randn(rng, 6, 5)
+    head, e = _language_guided(rng).double(), randn(rng, 6, 5)
+    head.temperature = 1e300
     return head(e)[1], torch.zeros(6, 4, dtype=torch.float64)
 
 
@@ -170,10 +171,15 @@ LANGUAGE_GUIDED = ModuleCase(
     is_loss=False,
 )
 
-HEADS = [
-    LANGUAGE_GUIDED,
-    _adapter_case(0.2, "relu", True),
-    _adapter_case(0.2, None, False),
-    _adapter_case(0.6, "relu", False),
-    *ADJUSTERS,
-]
+HEADS_BY_NAME = {
+    "language_guided": [LANGUAGE_GUIDED],
+    "linear_adapter": [
+        _adapter_case(0.2, "relu", True),
+        _adapter_case(0.2, None, False),
+        _adapter_case(0.6, "relu", False),
+    ],
+    **ADJUSTERS_BY_NAME,
+}
+"""Name in ``ltnb.heads.names()`` to cases."""
+
+HEADS = [case for cases in HEADS_BY_NAME.values() for case in cases]

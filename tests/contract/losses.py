@@ -10,7 +10,7 @@ import torch
 from torch.nn import functional as F
 
 from contract import oracles
-from contract.bad_input import bad_features, bad_targets, bad_temperature, set_last
+from contract.bad_input import bad_features, bad_shares, bad_targets, bad_temperature, set_last
 from contract.cases import BadInput, Inputs, ModuleCase, Rng, permuted, randn, rescaled, rotated, same
 from contract.classification import CLASSIFICATION
 from ltnb.losses import (
@@ -19,17 +19,18 @@ from ltnb.losses import (
     ImageTextCrossEntropy,
     LanguageGuidedLoss,
     LogitDistillationLoss,
+    create,
 )
 
 
-def _contrastive_inputs(rng: Rng, temperature: float = 0.3) -> Inputs:
+def _contrastive_inputs(rng: Rng) -> Inputs:
     """Seven images and five texts of three classes, each class on both sides, in random order."""
     return {
         "image_emb": randn(rng, 7, 4) * 10,
         "text_emb": randn(rng, 5, 4),
         "image_labels": torch.from_numpy(rng.permutation([0, 0, 0, 2, 2, 7, 7])),
         "text_labels": torch.from_numpy(rng.permutation([0, 2, 2, 7, 7])),
-        "temperature": torch.tensor(temperature, dtype=torch.float64),
+        "temperature": torch.tensor(0.3, dtype=torch.float64),
     }
 
 
@@ -57,9 +58,10 @@ def _one_class(rng: Rng) -> tuple[torch.Tensor, torch.Tensor]:
     return ClassWiseContrastiveLoss()(v, u, torch.zeros(5).long(), torch.zeros(3).long(), 0.2), expected
 
 
-def _hot(rng: Rng) -> tuple[torch.Tensor, torch.Tensor]:
-    """tau to infinity: both softmaxes are uniform."""
-    inputs = _contrastive_inputs(rng, temperature=1e12)
+def _blind(rng: Rng) -> tuple[torch.Tensor, torch.Tensor]:
+    """Images without a direction: both softmaxes are uniform."""
+    inputs = _contrastive_inputs(rng)
+    inputs["image_emb"] = torch.zeros_like(inputs["image_emb"])
     return ClassWiseContrastiveLoss()(**inputs), torch.tensor(np.log(5) + np.log(7))
 
 
@@ -101,14 +103,15 @@ CONTRASTIVE_BAD = (
 
 def _contrastive_case(smoothing: float) -> ModuleCase:
     return ModuleCase(
+        part="class_wise_contrastive",
         name=f"class-wise contrastive, smoothing {smoothing:g}",
-        build=partial(ClassWiseContrastiveLoss, label_smoothing=smoothing),
+        build=partial(create, "class_wise_contrastive", label_smoothing=smoothing),
         inputs=_contrastive_inputs,
         extreme=_contrastive_extreme,
         oracle=partial(oracles.class_wise_contrastive, smoothing=smoothing),
         differentiable=("image_emb", "text_emb", "temperature"),
         limits={"one pair a class": partial(_clip_pair, smoothing=smoothing)}
-        | ({"one class": _one_class, "hot": _hot, "paired prompts": _paired_prompts} if smoothing == 0 else {}),
+        | ({"one class": _one_class, "blind": _blind, "paired prompts": _paired_prompts} if smoothing == 0 else {}),
         symmetries={
             "order of images": permuted("image_emb", "image_labels"),
             "order of texts": permuted("text_emb", "text_labels"),
@@ -119,16 +122,19 @@ def _contrastive_case(smoothing: float) -> ModuleCase:
             "images for texts": _swapped_sides,
         },
         bad_calls=CONTRASTIVE_BAD,
+        mean_of=lambda terms, inputs: (
+            terms[: len(inputs["image_emb"])].mean() + terms[len(inputs["image_emb"]) :].mean()
+        ),
         bad_builds=tuple(({"label_smoothing": v}, "label_smoothing") for v in (-0.1, 1.0, float("nan"), "0.1", True)),
     )
 
 
-def _image_text_inputs(rng: Rng, temperature: float = 0.3) -> Inputs:
+def _image_text_inputs(rng: Rng) -> Inputs:
     return {
         "image_emb": randn(rng, 6, 4) * 10,
         "class_text_emb": randn(rng, 5, 4),
         "labels": torch.from_numpy(rng.integers(5, size=6)),
-        "temperature": torch.tensor(temperature, dtype=torch.float64),
+        "temperature": torch.tensor(0.3, dtype=torch.float64),
     }
 
 
@@ -170,8 +176,10 @@ def _permuted_classes(inputs: Inputs, rng: Rng) -> tuple[Inputs, Callable]:
 
 
 IMAGE_TEXT = ModuleCase(
+    part="image_text_cross_entropy",
     name="image-text cross-entropy",
-    build=ImageTextCrossEntropy,
+    build=partial(create, "image_text_cross_entropy"),
+    soft="labels",
     inputs=_image_text_inputs,
     extreme=_image_text_extreme,
     oracle=oracles.image_text_cross_entropy,
@@ -193,6 +201,7 @@ IMAGE_TEXT = ModuleCase(
         *bad_features("image_emb", width=False),
         *bad_features("class_text_emb"),
         *bad_targets("labels", num_classes=5),
+        *bad_shares("labels"),
         *bad_temperature(),
     ),
 )
@@ -262,8 +271,9 @@ PAIRS_SYMMETRIES = {
 
 def _logit_distillation_case(form: str) -> ModuleCase:
     return ModuleCase(
+        part="logit_distillation",
         name=f"logit distillation, {form}",
-        build=partial(LogitDistillationLoss, form=form),
+        build=partial(create, "logit_distillation", form=form),
         inputs=_distillation_inputs,
         extreme=_distillation_extreme,
         oracle=partial(oracles.logit_distillation, form=form),
@@ -281,8 +291,9 @@ def _logit_distillation_case(form: str) -> ModuleCase:
 
 
 FEATURE_DISTILLATION = ModuleCase(
+    part="feature_distillation",
     name="feature distillation",
-    build=FeatureDistillationLoss,
+    build=partial(create, "feature_distillation"),
     inputs=_pairs,
     extreme=lambda rng: {name: randn(rng, 6, 4).sign() * 1e4 for name in EMBEDDINGS},
     oracle=oracles.feature_distillation,
@@ -327,8 +338,10 @@ def _swapped_branches(inputs: Inputs, rng: Rng) -> tuple[Inputs, Callable]:
 
 def _language_guided_case(smoothing: float) -> ModuleCase:
     return ModuleCase(
+        part="language_guided",
         name=f"language-guided loss, smoothing {smoothing:g}",
-        build=partial(LanguageGuidedLoss, label_smoothing=smoothing),
+        build=partial(create, "language_guided", label_smoothing=smoothing),
+        soft="targets",
         inputs=_two_branches,
         extreme=lambda rng: {
             **_two_branches(rng),
@@ -347,16 +360,20 @@ def _language_guided_case(smoothing: float) -> ModuleCase:
             *bad_features("logits_text"),
             BadInput("logits_text", "one row less", lambda x: x[:-1]),
             *bad_targets("targets", num_classes=5),
+            *bad_shares("targets"),
         ),
         bad_builds=tuple(({"label_smoothing": v}, "label_smoothing") for v in (-0.1, 1.0, float("nan"), "0.1", True)),
     )
 
 
-DISTILLATION = [
+LOSSES = [
+    _contrastive_case(0.0),
+    _contrastive_case(0.1),
+    IMAGE_TEXT,
     _logit_distillation_case("full"),
     _logit_distillation_case("paper"),
     FEATURE_DISTILLATION,
     _language_guided_case(0.0),
     _language_guided_case(0.1),
+    *CLASSIFICATION,
 ]
-LOSSES = [_contrastive_case(0.0), _contrastive_case(0.1), IMAGE_TEXT, *DISTILLATION, *CLASSIFICATION]
