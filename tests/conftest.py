@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 # files that load encoders, draw, compile or start other programs, far from a change of one loss or head
 SLOW = (
@@ -20,9 +22,16 @@ def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool 
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    old = Version(importlib.metadata.version("torch")) < Version("2.13")
     for item in items:
         if item.path.name.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+        if old and "compile" in getattr(
+            item, "originalname", ""
+        ):  # 2.4.1 has graph breaks where 2.13 and 2.14 have none
+            item.add_marker(
+                pytest.mark.skip(reason="torch.compile(fullgraph=True) was tried with torch 2.13 and newer")
+            )
 
 
 @pytest.fixture(scope="session")
