@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
-# each of these loads encoders, draws charts or starts other programs, and is far from a change of one loss or head
+# files that load encoders, draw, compile or start other programs, far from a change of one loss or head
 SLOW = (
-    "test_clip_backbone.py test_clip_features.py test_clip_input_size.py test_clip_loading.py test_clip_mini.py "
-    "test_clip_towers.py test_critters_data.py test_critters_texts.py test_data_caltech.py test_notebooks.py "
-    "test_plots.py test_pretrain.py test_runner.py test_torchvision.py test_training_devices.py "
-    "test_tuning_context_prompt.py test_typing.py"
-).split()
+    *("test_clip", "test_corpus", "test_critters", "test_data", "test_heads_saving", "test_lesson", "test_notebooks"),
+    *("test_papers", "test_plots", "test_pretrain", "test_runner", "test_torchvision", "test_training", "test_tuning"),
+    "test_typing",
+)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """What is not to run need not be imported either."""
+    return True if config.option.markexpr == "not slow" and collection_path.name.startswith(SLOW) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    old = Version(importlib.metadata.version("torch")) < Version("2.13")
     for item in items:
-        if item.path.name in SLOW:
+        if item.path.name.startswith(SLOW):
             item.add_marker(pytest.mark.slow)
+        if old and "compile" in getattr(
+            item, "originalname", ""
+        ):  # 2.4.1 has graph breaks where 2.13 and 2.14 have none
+            item.add_marker(
+                pytest.mark.skip(reason="torch.compile(fullgraph=True) was tried with torch 2.13 and newer")
+            )
 
 
 @pytest.fixture(scope="session")
