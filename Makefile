@@ -68,7 +68,11 @@ lab: $(STAMP)  ## open the lessons in JupyterLab
 	$(BIN)/jupyter lab notebooks
 
 lessons: $(STAMP)  ## re-execute the lessons in place, ready to commit (LESSONS="02_ballad" for some)
-	$(BIN)/python -m ltnb.runner.lessons $(LESSONS)
+	@failed=0; for lesson in $(or $(LESSONS:%=notebooks/%.ipynb),$(NOTEBOOKS)); do \
+	    $(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.kernel_name=python3 \
+	        --ExecutePreprocessor.raise_on_iopub_timeout=True --NotebookExporter.preprocessors=ltnb.runner.lessons.normalise \
+	        --NotebookExporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor "$$lesson" || failed=1; \
+	done; exit $$failed
 
 weights: $(STAMP)  ## re-train the shipped models
 	$(BIN)/python -m ltnb.critters.pretrain $(ARGS)

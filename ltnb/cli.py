@@ -49,7 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except ModuleNotFoundError as error:
-        says = f"{error.name} is missing: pip install 'ltnb[notebooks]'"
+        extra = "cluster" if error.name == "distributed" else "notebooks"
+        says = f"{error.name} is missing: pip install 'ltnb[{extra}]'"
     except OSError as error:
         says = f"{error.filename or 'system'}: {error.strerror}" if error.strerror else str(error)
     except ValueError as error:

@@ -17,7 +17,7 @@ import nbformat
 import pytest
 
 from ltnb import cli
-from ltnb.runner import doctor, execution, folders, lessons
+from ltnb.runner import doctor, execution, folders
 from ltnb.runner.display import Display
 from ltnb.runner.execution import Progress, Result, run_all, run_on_cluster, stages
 from ltnb.runner.plan import plan, plan_one
@@ -535,14 +535,14 @@ def test_a_full_disk_loses_nothing_that_was_finished(project):
     old = finished_run(project)
     new = plan_one("01_good", {"steps": 5}, project / "runs")
     partial = folders.prepare(new)
-    (partial / f".done.json.{os.getpid()}.tmp").symlink_to("/dev/full")
+    (partial / f".done.new.{os.getpid()}.tmp").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         folders.finish(new, 1.0)
     assert folders.is_finished(old) and not folders.is_finished(new)
     fill = """
 import os
 from pathlib import Path
-Path(out, f".done.json.{os.getppid()}.tmp").symlink_to("/dev/full")
+Path(out, f".done.new.{os.getppid()}.tmp").symlink_to("/dev/full")
 """
     write_notebook(project / "notebooks" / "02_full.ipynb", fill)
     tasks = [plan_one(name, {}, project / "runs") for name in ("02_full", "01_good")]
@@ -583,16 +583,14 @@ def test_where_nothing_can_be_renamed_it_is_copied(project, monkeypatch):
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV), str(source))
 
     def copy(source, target, **options):
-        if Path(source).name == "done.json":
-            assert (Path(target) / "record.json").is_file()  # half of a copy is never a finished run
+        assert Path(source).name != "done.json"  # half of a copy is never a finished run
         if Path(source).name == stop:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return real(source, target, **options)
 
     real, stop = shutil.copy2, "figure.png"
     monkeypatch.setattr(os, "rename", rename)
-    monkeypatch.setattr(shutil, "copy2", copy)
-    monkeypatch.setattr(shutil.copytree, "__defaults__", (False, None, copy, False, False))
+    monkeypatch.setattr(shutil.move, "__defaults__", (copy,))
     task = plan_one("01_good", {}, project / "runs")
     for stop in ("figure.png", ""):
         partial = folders.prepare(task)
@@ -826,24 +824,45 @@ def test_find_lesson_takes_a_path(project):
 # ---- lessons in place, and the doctor
 
 
-def test_lessons_are_re_executed_in_place(project, capsys):
-    good = project / "notebooks" / "01_good.ipynb"
-    bad = write_notebook(project / "notebooks" / "02_bad.ipynb", "print(1)\nprint(2)", "raise ValueError(seed)")
-    before = bad.read_text()
-    write_notebook(good, "# Title", "import sys\nprint(1)\nprint(2, file=sys.stderr)")
+def make_lessons(*arguments: str) -> subprocess.CompletedProcess:
+    """``make lessons`` in the working directory, with the Python that runs this as if it were .venv's."""
+    recipe = ["make", "-f", str(REPO / "Makefile"), "lessons", f"BIN={Path(sys.executable).parent}", *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(REPO)}
+    return subprocess.run(recipe, env=environment, capture_output=True, text=True, timeout=300)
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="needs make")
+def test_lessons_are_re_executed_in_place(project):
+    (project / ".venv" / "etc").mkdir(parents=True)
+    for name in ("constraints.txt", ".venv/.installed"):
+        (project / name).touch()
+    good = project / "notebooks" / "03_good.ipynb"
+    bad = write_notebook(project / "notebooks" / "01_bad.ipynb", "print(1)\nprint(2)", "raise ValueError(seed)")
+    noisy = write_notebook(project / "notebooks" / "02_noisy.ipynb", "import sys\nprint('no', file=sys.stderr)")
+    before = bad.read_text(), noisy.read_text()
+    write_notebook(good, "# Title", "print(1, flush=True)\nprint(2)", "open('here').read()")
+    (project / "notebooks" / "here").write_text("")
     notebook = nbformat.read(good, as_version=4)
-    notebook.metadata["widgets"] = {}
+    notebook.metadata |= {"widgets": {}, "kernelspec": {"name": "mine", "display_name": "x", "language": "python"}}
+    notebook.cells[1].metadata["editable"] = True
+    notebook.cells[2].metadata |= {"tags": [], "execution": {}}
     nbformat.write(notebook, good)
-    assert lessons.main([]) == 1
-    out, err = capsys.readouterr()
-    assert "01_good:" in out and "01_good: cell 2 writes to stderr: 2" in err
-    assert "02_bad: FAILED, left as it was" in err and "ValueError: 0" in err and bad.read_text() == before
-    notebook = nbformat.read(good, as_version=4)
-    assert [cell.get("execution_count") for cell in notebook.cells] == [1, None, 2]
-    assert {output.name: output.text for output in notebook.cells[2].outputs} == {"stdout": "1\n", "stderr": "2\n"}
-    assert set(notebook.metadata) == {"kernelspec", "language_info"}
-    assert [dict(cell.metadata) for cell in notebook.cells] == [{"tags": ["parameters"]}, {}, {}]
-    assert lessons.main(["03_gone"]) == 2
+    done = make_lessons()
+    assert done.returncode != 0
+    assert (
+        "ValueError: 0" in re.sub(r"\x1b\[[0-9;]*m", "", done.stderr) and "cell 1 writes to stderr: no" in done.stderr
+    )
+    assert (bad.read_text(), noisy.read_text()) == before
+    notebook = nbformat.read(good, as_version=4)  # comes after those that failed
+    assert [cell.get("execution_count") for cell in notebook.cells] == [1, None, 2, 3]
+    assert [(output.name, output.text) for output in notebook.cells[2].outputs] == [("stdout", "1\n2\n")]
+    assert notebook.cells[3].outputs[0].data == {"text/plain": "''"}
+    kernel = {"display_name": "Python 3", "language": "python", "name": "python3"}
+    assert notebook.metadata == {"kernelspec": kernel, "language_info": {"name": "python"}}
+    assert [dict(cell.metadata) for cell in notebook.cells] == [{"tags": ["parameters"]}, {}, {}, {}]
+    gone = make_lessons("LESSONS=04_gone")
+    assert gone.returncode != 0 and "notebooks/04_gone.ipynb" in gone.stdout + gone.stderr
+    assert "03_good" not in gone.stderr
 
 
 def test_doctor_reports_what_is_broken(project, capsys, monkeypatch):
@@ -976,5 +995,11 @@ def test_a_missing_package_is_named_with_its_pip_line(project, capsys, monkeypat
     find_spec = doctor.importlib.util.find_spec
     monkeypatch.setattr(doctor.importlib.util, "find_spec", lambda name: None if name == "rich" else find_spec(name))
     assert "running lessons needs rich: pip install 'ltnb[notebooks]'" in usage_error(capsys, "run", "01_good")
+    monkeypatch.undo()
+    monkeypatch.chdir(project)
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    profile = write_profile("lessons: {01_good: {}}")
+    message = usage_error(capsys, "reproduce", "--profile", profile, "--scheduler", "tcp://127.0.0.1:1")
+    assert "distributed is missing: pip install 'ltnb[cluster]'" in message
     monkeypatch.setitem(sys.modules, "yaml", None)
     assert "yaml is missing: pip install 'ltnb[notebooks]'" in usage_error(capsys, "reproduce")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import io
-import time
 from typing import Any, TextIO
 
 from ltnb.runner.execution import Progress, Result
@@ -41,7 +40,7 @@ class Display(Progress):
             *columns, console=self.console, disable=not self.live, transient=True, redirect_stdout=False
         )
         self.stream, self.total, self.finished = stream, total, 0
-        self.running: dict[str, tuple[Any, float, str]] = {}  # by folder: its bar, when it began, its stage
+        self.running: dict[str, Any] = {}  # by folder: its bar, a task of rich's
 
     def __enter__(self) -> Display:
         self.bars.start()
@@ -53,29 +52,27 @@ class Display(Progress):
 
     def started(self, task: Task) -> None:
         """A task has begun."""
-        bar = self.bars.add_task(task.label, total=None, stage="starting")
-        self.running[task.folder] = bar, time.monotonic(), "starting"
+        self.bars.add_task(task.label, total=None, stage="starting")
+        self.running[task.folder] = self.bars.tasks[-1]
         if not self.live:
             self._print(f"{task.label}: started")
 
     def advanced(self, task: Task, cell: int, cells: int, stage: str) -> None:
         """A task has come to a code cell; a log hears of it only where a new section begins."""
-        bar, begun, before = self.running[task.folder]
-        stage = stage or f"cell {cell}"
-        self.bars.update(bar, completed=cell - 1, total=cells, stage=stage)
-        self.running[task.folder] = bar, begun, stage
+        bar = self.running[task.folder]
+        before, stage = bar.fields["stage"], stage or f"cell {cell}"
+        self.bars.update(bar.id, completed=cell - 1, total=cells, stage=stage)
         if not self.live and stage != before:
-            self._print(f"{task.label}: {clock(time.monotonic() - begun):>6}  {cell:3d}/{cells}  {stage}")
+            self._print(f"{task.label}: {clock(bar.elapsed):>6}  {cell:3d}/{cells}  {stage}")
 
     def ended(self, result: Result) -> None:
         """A task is through, or was through before."""
         if result.task.folder in self.running:
-            self.bars.remove_task(self.running.pop(result.task.folder)[0])
+            self.bars.remove_task(self.running.pop(result.task.folder).id)
         self.finished += 1
-        took = clock(result.seconds)
-        kept = "kept (finished before, nothing has changed)"
-        says = {"kept": kept, "done": f"done in {took}", "failed": f"FAILED after {took}"}[result.status]
-        self._print(f"[{self.finished}/{self.total}] {result.task.label}: {says}")
+        says = {"kept": "kept (finished before, nothing has changed)", "done": "done in ", "failed": "FAILED after "}
+        took = "" if result.status == "kept" else clock(result.seconds)
+        self._print(f"[{self.finished}/{self.total}] {result.task.label}: {says[result.status]}{took}")
 
     def _print(self, line: str) -> None:
         if self.live:

@@ -24,9 +24,6 @@ _NOTEBOOKS = (
 _MODULES = {"open_clip_torch": "open_clip", "scikit-learn": "sklearn", "pyyaml": "yaml"}
 
 
-Lines = Iterator[tuple[str, str, str]]
-
-
 class Finding(NamedTuple):
     """One line of the report; ``state`` is ``ok``, ``--`` (absent and optional) or ``MISSING`` (quick needs it)."""
 
@@ -43,12 +40,12 @@ def absent_tools() -> list[str]:
 def examine() -> list[Finding]:
     """Look at everything; a part that is broken becomes a finding, never an exception."""
     findings: list[Finding] = []
-    for part in (_basics, _notebook_tools, _open_clip, _weights, _lessons, _kernel, _cluster, _data):
+    for part in (_basics, _open_clip, _weights, _surroundings, _data):
         try:
-            findings.extend(Finding(*line) for line in part())
+            findings.extend(part())
         except Exception as error:  # a broken install is what this command is for
             says = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-            findings.append(Finding("MISSING", part.__name__.strip("_").replace("_", " "), says))
+            findings.append(Finding("MISSING", part.__name__.strip("_"), says))
     return findings
 
 
@@ -62,86 +59,73 @@ def print_findings(findings: list[Finding]) -> int:
     return 1 if broken else 0
 
 
-def _basics() -> Lines:
-    yield "ok", "ltnb", __version__
-    yield "ok", "python", f"{platform.python_version()} on {platform.system()} {platform.machine()}"
+def _found(what: str, says: str, remedy: str = "", absent: str = "--") -> Finding:
+    """The line of a thing that is there and says something; else of its absence, with what mends it."""
+    return Finding("ok" if says else absent, what, says or remedy)
+
+
+def _basics() -> Iterator[Finding]:
+    yield _found("ltnb", __version__)
+    yield _found("python", f"{platform.python_version()} on {platform.system()} {platform.machine()}")
+    absent = ", ".join(absent_tools())
+    shown = [] if absent else [f"{name} {importlib.metadata.version(name)}" for name in _NOTEBOOKS.split()]
+    yield _found("notebooks extra", ", ".join(shown), f"{absent}: pip install 'ltnb[notebooks]'", "MISSING")
     import numpy
     import torch
 
     from ltnb.clip.precision import resolve_device, resolve_precision
 
-    yield "ok", "torch", f"{torch.__version__}, numpy {numpy.__version__}"
-    yield "ok", "cores", f"{available_cores()} usable, torch takes {torch.get_num_threads()}"
-    for i in range(torch.cuda.device_count()):
-        gpu = torch.cuda.get_device_properties(i)
-        yield "ok", f"GPU {i}", f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB"
-    if not torch.cuda.is_available():
-        yield "--", "GPU", "none that torch can use: everything runs on the CPU"
+    yield _found("torch", f"{torch.__version__}, numpy {numpy.__version__}")
+    yield _found("cores", f"{available_cores()} usable, torch takes {torch.get_num_threads()}")
+    gpus = [torch.cuda.get_device_properties(i) for i in range(torch.cuda.device_count())]
+    says = "; ".join(f"{gpu.name}, {gpu.total_memory / 2**30:.0f} GiB" for gpu in gpus)
+    yield _found("GPU", says, "none that torch can use: everything runs on the CPU")
     device = resolve_device("auto")
     precision = resolve_precision("auto", device)
-    yield "ok", "precision", f"device 'auto' is {device.type}, precision 'auto' is {precision}"
+    yield _found("precision", f"device 'auto' is {device.type}, precision 'auto' is {precision}")
 
 
-def _notebook_tools() -> Lines:
-    if absent := absent_tools():
-        yield "MISSING", "notebooks extra", f"{', '.join(absent)}: pip install 'ltnb[notebooks]'"
-        return
-    shown = ("open_clip_torch", "torchvision", "timm", "accelerate", "papermill")
-    yield "ok", "notebooks extra", ", ".join(f"{name} {importlib.metadata.version(name)}" for name in shown)
-
-
-def _open_clip() -> Lines:
+def _open_clip() -> Iterator[Finding]:
     from ltnb._torchvision import prepare_torchvision
 
     prepare_torchvision()
     import open_clip
 
-    yield "ok", "open_clip", f"imports, {len(open_clip.list_models())} architectures"
+    yield _found("open_clip", f"imports, {len(open_clip.list_models())} architectures")
 
 
-def _weights() -> Lines:
+def _weights() -> Iterator[Finding]:
     from ltnb.clip.mini import shipped_weights
 
     for name, path in shipped_weights().items():
         size = f"{path.stat().st_size / 1e6:.1f} MB, shipped" if path.is_file() else ""
         absent = f"{path.name} is not in the package: fetch it with git, or make weights"
-        yield "ok" if size else "MISSING", f"weights {name}", size or absent
+        yield _found(f"weights {name}", size, absent, "MISSING")
 
 
-def _lessons() -> Lines:
-    lessons = ", ".join(lesson_paths())
-    yield "ok" if lessons else "MISSING", "lessons", lessons or "notebooks/ is empty"
-
-
-def _kernel() -> Lines:
-    if Path(sys.prefix, "share", "jupyter", "kernels", "python3", "kernel.json").is_file():
-        yield "ok", "kernel", f"python3 is this interpreter ({os.path.relpath(sys.executable)})"
-    else:
-        yield "--", "kernel", "JupyterLab has none of this environment: python -m ipykernel install --sys-prefix"
-
-
-def _cluster() -> Lines:
-    there = importlib.util.find_spec("distributed") is not None
-    version = f"distributed {importlib.metadata.version('distributed')}" if there else ""
-    yield "ok" if there else "--", "cluster extra", version or "only for --scheduler: pip install 'ltnb[cluster]'"
+def _surroundings() -> Iterator[Finding]:
+    yield _found("lessons", ", ".join(lesson_paths()), "notebooks/ is empty", "MISSING")
+    kernel = Path(sys.prefix, "share", "jupyter", "kernels", "python3", "kernel.json").is_file()
+    says = f"python3 is this interpreter ({os.path.relpath(sys.executable)})" if kernel else ""
+    absent = "JupyterLab has none of this environment: python -m ipykernel install --sys-prefix"
+    yield _found("kernel", says, absent)
+    cluster = "".join(f"distributed {found.version}" for found in importlib.metadata.distributions(name="distributed"))
+    yield _found("cluster extra", cluster, "only for --scheduler: pip install 'ltnb[cluster]'")
 
 
 def _data() -> Iterator[Finding]:
-    yield Finding("ok", "data critters", "rendered on the fly, nothing to download")
+    yield _found("data critters", "rendered on the fly, nothing to download")
     from ltnb.data.locate import printable
     from ltnb.data.registry import DATASETS, on_disk
 
     root = os.environ.get("LTNB_DATA", "")
+    if not Path(root).expanduser().is_dir():
+        yield _found("LTNB_DATA", "", f"{root} is not a folder")
     if not root:
-        yield Finding(
-            "--", "LTNB_DATA", "not set: real data sets are then given by root=, or downloaded where torchvision can"
-        )
-    elif not Path(root).expanduser().is_dir():
-        yield Finding("--", "LTNB_DATA", f"{root} is not a folder")
+        yield _found("LTNB_DATA", "", "not set: real data are then given by root=, or downloaded where torchvision can")
     for name in (name for name, home in DATASETS.items() if home.startswith("ltnb.data.")):
         try:
-            found = on_disk(name)
-            says = printable(found[0]) if found else f"not there: ltnb.data.load({name!r}) says where it looks"
+            found, absent = on_disk(name), f"not there: ltnb.data.load({name!r}) says where it looks"
         except ValueError as error:  # a folder that cannot be read
-            found, says = [], str(error)
-        yield Finding("ok" if found else "--", f"data {name}", says)
+            found, absent = [], str(error)
+        yield _found(f"data {name}", printable(found[0]) if found else "", absent)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import importlib.util
 import os
 import re
 import textwrap
@@ -75,13 +74,11 @@ def run_all(tasks: Iterable[Task], jobs: int, progress: Progress, lock_fd: int |
 
     async def run_each() -> list[Result]:
         order = sorted(tasks, key=folders.is_finished, reverse=True)  # what is kept is said first
-        runs = {task.folder: asyncio.ensure_future(run(task)) for task in order}
         try:
-            await asyncio.gather(*runs.values())
-        finally:
-            for one in runs.values():
-                one.cancel()
-            await asyncio.gather(*runs.values(), return_exceptions=True)
+            async with asyncio.TaskGroup() as group:
+                runs = {task.folder: group.create_task(run(task)) for task in order}
+        except BaseExceptionGroup as errors:  # such as a closed pipe of the progress
+            raise errors.exceptions[0] from None
         return [runs[task.folder].result() for task in tasks]
 
     loop = asyncio.new_event_loop()
@@ -99,28 +96,23 @@ def run_on_cluster(tasks: Iterable[Task], address: str, progress: Progress, time
 
     The workers need this repository and the ``--runs-dir`` under the same paths (a shared file system) and ltnb
     installed. A worker runs as many lessons side by side as it has threads (``dask worker --nthreads 1`` for one). A
-    task whose worker was lost is ``failed``.
-
-    Raises:
-        ValueError: ``dask.distributed`` is not installed, or no scheduler answers within ``timeout``.
+    task whose worker was lost is ``failed``. Raises ValueError where no scheduler answers within ``timeout``.
     """
-    if importlib.util.find_spec("distributed") is None:
-        raise ValueError("--scheduler needs dask.distributed: pip install 'ltnb[cluster]'")
     from distributed import Client, as_completed
 
     try:
         client = Client(address, timeout=timeout)
     except (OSError, ValueError, TimeoutError) as error:
         raise ValueError(f"no dask scheduler at {address!r}: {' '.join(str(error).split())}") from None
-    results: dict[Any, Result] = {}
+    results: dict[str, Result] = {}
     with client:
         futures = {client.submit(execute, task, pure=False): task for task in tasks}
         for future in as_completed(futures):
             task, lost = futures[future], future.exception()
             result = Result(task, "failed", 0.0, folders.partial_folder(task), str(lost)) if lost else future.result()
-            results[future] = result
+            results[task.folder] = result
             progress.ended(result)
-    return [results[future] for future in futures]
+    return [results[task.folder] for task in futures.values()]
 
 
 def execute(task: Task) -> Result:

@@ -1,15 +1,14 @@
 """The folder of a run: half-written beside finished, and only finished ones are ever reused.
 
-A run works in ``seed<k>.partial``. When it is through, ``done.json`` is written last and the folder is renamed to
-``seed<k>`` in one step; when a cell failed, to ``seed<k>.failed``. Whatever a kill leaves is a ``.partial`` folder,
-which the next start removes. Anything else that lies there is not ours and stays untouched.
+A run works in ``seed<k>.partial``. When it is through, the folder is moved to ``seed<k>``, where ``done.json`` gets its
+name last; when a cell failed, to ``seed<k>.failed``. What a kill leaves has no ``done.json``, and the next start
+removes it. Anything else that lies there is not ours and stays untouched.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import hashlib
 import json
 import os
 import re
@@ -22,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from ltnb._files import replacing
-from ltnb.runner.plan import Task
+from ltnb.runner.plan import Task, file_hash
 
 __all__ = ["finish", "finished_folders", "forget", "is_finished", "lock", "mark_failed", "partial_folder", "prepare"]
 
@@ -37,7 +36,7 @@ def is_finished(task: Task) -> bool:
     folder = Path(task.folder)
     try:
         done = json.loads((folder / "done.json").read_text(encoding="utf-8"))
-        return bool(done["key"] == task.key and done["record"] == _record_hash(folder))
+        return bool(done["key"] == task.key and done["record"] == file_hash(folder / "record.json"))
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
@@ -66,9 +65,8 @@ def prepare(task: Task) -> Path:
 def finish(task: Task, seconds: float) -> Path:
     """Turn the working folder into the finished one; the folder of a run that is no longer valid makes way.
 
-    Raises:
-        ValueError: the lesson left a ``record.json`` that is not a record.
-        OSError: ``done.json`` cannot be written, as on a full disk: what stood in the folder is then still there.
+    Raises ValueError where the lesson left no sound ``record.json``, and OSError where ``done.json`` cannot be written,
+    as on a full disk: what stood in the folder is then still there.
     """
     partial, folder = partial_folder(task), Path(task.folder)
     if (partial / "record.json").exists():
@@ -76,10 +74,11 @@ def finish(task: Task, seconds: float) -> Path:
 
         load_record(partial)
     done: dict[str, Any] = {"schema": 1, "key": task.key, "lesson": task.lesson, "parameters": dict(task.parameters)}
-    done |= {"seconds": round(seconds, 1), "record": _record_hash(partial)}
-    with replacing(partial / "done.json") as path:
+    done |= {"seconds": round(seconds, 1), "record": file_hash(partial / "record.json")}
+    with replacing(partial / "done.new") as path:
         path.write_text(json.dumps(done, indent=1, sort_keys=True), encoding="utf-8")
     _move(partial, folder)
+    os.replace(folder / "done.new", folder / "done.json")  # half of a moved folder never counts as finished
     return folder
 
 
@@ -101,21 +100,15 @@ def lock(folder: Path, patience: float = 10.0) -> Iterator[int | None]:
     """Hold ``folder``, made when missing, against a second command until this one and its kernels are gone.
 
     Gives the file descriptor that the kernels inherit, or None where there are no such locks (Windows; some of NFS and
-    Lustre, which is said on standard error).
-
-    Args:
-        folder: of the runs.
-        patience: seconds to wait for the kernels of a command that was just killed.
-
-    Raises:
-        ValueError: another command still works there, or nothing can be written there.
+    Lustre, which is said on standard error). ``patience`` are the seconds that the kernels of a command that was just
+    killed may take to end. Raises ValueError where another command works there, or nothing can be written there.
     """
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        with contextlib.suppress(FileExistsError):
+            folder.mkdir(parents=True)
         owner = open(folder / ".lock", "a+b", buffering=0)
     except OSError as error:
-        code = errno.ENOTDIR if isinstance(error, FileExistsError) else error.errno or 0
-        raise ValueError(f"cannot keep runs in {folder}: {os.strerror(code)}") from None
+        raise ValueError(f"cannot keep runs in {folder}: {error.strerror}") from None
     with owner:
         held = _flock(owner, folder, time.monotonic() + patience)
         with contextlib.suppress(OSError):  # a full disk: the lock holds without our number in it
@@ -136,8 +129,8 @@ def _flock(owner: FileIO, folder: Path, end: float) -> bool:
             return True
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES):
-                says = f"{folder} cannot be locked ({error.strerror}): start no second command there"
-                print(f"warning: {says}", file=sys.stderr)
+                says = f"warning: {folder} cannot be locked ({error.strerror}): start no second command there"
+                print(says, file=sys.stderr)
                 return False
             if time.monotonic() >= end:
                 owner.seek(0)
@@ -148,31 +141,13 @@ def _flock(owner: FileIO, folder: Path, end: float) -> bool:
 
 def _remove(path: Path) -> None:
     """Remove a folder, or the file or link that stands in its place."""
-    if path.is_symlink() or path.is_file():
-        path.unlink()
-    elif path.exists():
+    if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _move(source: Path, target: Path) -> None:
-    """Rename a folder; what stands at the target makes way.
-
-    Where the file system cannot rename (a layer or a mount of its own), it is copied, ``done.json`` last: half of a
-    copy never counts as finished.
-    """
+    """Move a folder, by a copy where the file system cannot rename it; what stands at the target makes way."""
     _remove(target)
-    try:
-        os.rename(source, target)
-    except OSError as error:
-        if error.errno != errno.EXDEV:
-            raise
-        shutil.copytree(source, target, ignore=shutil.ignore_patterns("done.json"))
-        if (source / "done.json").exists():
-            shutil.copy2(source / "done.json", target)
-        shutil.rmtree(source, ignore_errors=True)
-
-
-def _record_hash(folder: Path) -> str | None:
-    """SHA-256 of the run's record, None when the lesson wrote none."""
-    path = folder / "record.json"
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    shutil.move(source, target)

@@ -22,16 +22,12 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-def notebook_client(notebook: Any, private: str, threads: int | None = None, **process: Any) -> NotebookClient:
+def notebook_client(notebook: Any, private: str, threads: int, **process: Any) -> NotebookClient:
     """A client that executes a notebook with the interpreter that runs this and with this copy of ltnb.
 
-    Kernelspecs, Jupyter settings and IPython start-up files of the machine stay out.
-
-    Args:
-        notebook: an ``nbformat`` node; takes the outputs.
-        private: a folder for what Jupyter and IPython themselves write.
-        threads: the kernel's share of the cores, None = all.
-        **process: options of its process, such as ``cwd``.
+    Kernelspecs, Jupyter settings and IPython start-up files of the machine stay out. ``notebook`` (a nbformat node)
+    takes the outputs, ``private`` is a folder for what Jupyter and IPython write themselves, ``threads`` the kernel's
+    share of the cores, and ``process`` are options of its process, such as ``cwd``.
     """
     from jupyter_client import AsyncKernelManager
     from jupyter_client.kernelspec import KernelSpec
@@ -39,7 +35,7 @@ def notebook_client(notebook: Any, private: str, threads: int | None = None, **p
 
     paths = [path for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
     paths = [str(Path(__file__).parents[2]), *map(os.path.abspath, paths)]
-    variables = {name: os.environ.get(name, str(threads)) for name in _THREADS if threads}
+    variables = {name: os.environ.get(name, str(threads)) for name in _THREADS}
     variables |= {"PYTHONPATH": os.pathsep.join(paths), "IPYTHONDIR": os.path.join(private, "ipython")}
     if data := os.environ.get("LTNB_DATA"):
         variables["LTNB_DATA"] = os.path.abspath(os.path.expanduser(data))

@@ -41,11 +41,7 @@ def unknown(what: str, name: object, known: Iterable[str], there: str = "it has"
 
 
 def lesson_paths() -> dict[str, Path]:
-    """Lesson name to notebook path, in the order of their names, for every notebook of the project.
-
-    Raises:
-        FileNotFoundError: the package was installed without its repository, and the working directory is in no clone.
-    """
+    """Lesson name to notebook path, in the order of their names, for every notebook of the project."""
     root = project_root()
     if root is None:
         raise FileNotFoundError("lessons are not installed with the package: clone ltnb and run from inside the clone")
@@ -60,9 +56,7 @@ def find_lesson(name: str) -> Path:
 def read_parameters(path: Path) -> dict[str, Any]:
     """The default parameters of a lesson, in the order in which they stand.
 
-    Raises:
-        ValueError: the file is not a notebook with exactly one code cell tagged ``parameters`` that holds assignments
-            of literals only.
+    Raises ValueError unless it has exactly one code cell tagged ``parameters``, of assignments of literals only.
     """
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
@@ -78,16 +72,11 @@ def read_parameters(path: Path) -> dict[str, Any]:
     parameters = {}
     for line in statements:
         match line:
-            case ast.Assign(targets=[ast.Name(id=name)], value=value):
-                pass
-            case ast.AnnAssign(target=ast.Name(id=name), value=ast.expr() as value):
-                pass
-            case _:
-                raise ValueError(f"{path.name}: line {line.lineno} of the parameters cell is not 'name = literal'")
-        try:
-            parameters[name] = ast.literal_eval(value)
-        except ValueError:
-            raise ValueError(f"{path.name}: parameter {name!r} is not a literal: {ast.unparse(value)}") from None
+            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), value=ast.expr() as value):
+                with suppress(ValueError):
+                    parameters[name] = ast.literal_eval(value)
+                    continue
+        raise ValueError(f"{path.name}: a parameters cell holds 'name = literal' only, not: {ast.unparse(line)}")
     return parameters
 
 
@@ -95,10 +84,7 @@ def check_overrides(lesson: str, defaults: Mapping[str, Any], overrides: Mapping
     """Overrides whose names the lesson knows and whose values have the type of the default.
 
     An int is taken where a float stands (and becomes one), a bool never counts as a number, and a default of None takes
-    any value. The elements of a list are held to the type of the default's elements.
-
-    Raises:
-        ValueError: naming the lesson and the parameter, what was expected and the value that was given.
+    any value. The elements of a list are held to the type of the default's elements. Anything else is a ValueError.
     """
     checked = {}
     for name, value in overrides.items():
@@ -111,15 +97,12 @@ def check_overrides(lesson: str, defaults: Mapping[str, Any], overrides: Mapping
 def parse_text(lesson: str, defaults: Mapping[str, Any], name: str, text: str) -> Any:
     """The value of a parameter typed on a command line, read as the type of its default asks, and checked.
 
-    Where the default is a string the text needs no quotes; elsewhere it is a Python literal (``1e-4``, ``[1, 2]``,
-    ``true``).
+    Where the default is a string the text needs no quotes; elsewhere it is a literal (``1e-4``, ``[1, 2]``, ``true``).
     """
-    value: Any = text
-    if isinstance(defaults.get(name), bool):
-        value = {"true": True, "false": False}.get(text.lower(), text)
-    elif not isinstance(defaults.get(name), str):
+    default, value = defaults.get(name), text
+    if not isinstance(default, str):
         with suppress(ValueError, SyntaxError):  # the check says what was expected
-            value = ast.literal_eval(text)
+            value = ast.literal_eval(text.capitalize() if isinstance(default, bool) else text)
     return check_overrides(lesson, defaults, {name: value})[name]
 
 
@@ -131,9 +114,7 @@ def builtin_profiles() -> dict[str, Path]:
 def load_profile(name: str) -> Profile:
     """Read a profile: ``quick``, ``standard``, or a YAML file of your own, given its path.
 
-    Raises:
-        ValueError: an unknown name or key, a file that is not a profile, seeds that are not distinct whole numbers.
-        FileNotFoundError: a path was given and no file is there.
+    Raises ValueError for an unknown name and for content that is not a profile, FileNotFoundError where no file is.
     """
     path = _named("profile", name, (".yaml", ".yml"), builtin_profiles)
     content = _read_yaml(path)
@@ -174,13 +155,13 @@ def _fitting(what: str, value: Any, default: Any) -> Any:
     if default is None:
         return value
     kind = type(default)
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+    if kind is float and type(value) is int:
         return float(value)
     if isinstance(default, list | tuple) and isinstance(value, list | tuple):
         if default and len({type(item) for item in default}) == 1:
             value = [_fitting(f"{what}, element {i}", item, default[0]) for i, item in enumerate(value)]
         return kind(value)
-    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+    if type(value) is not kind:
         given = f"{type(value).__name__} {value!r}{_hint(value, default)}"
         raise ValueError(f"{what}: expected {kind.__name__}, got {given}")
     return value
@@ -205,10 +186,9 @@ def _read_yaml(path: Path) -> Any:
         """YAML in which a key that stands twice is an error."""
 
         def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-            keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-            for key in keys:
-                if keys.count(key) > 1:
-                    raise ValueError(f"{path.name}: {key!r} stands twice")
+            keys = [key.value for key, _ in node.value]
+            if twice := {key for key in keys if keys.count(key) > 1}:
+                raise ValueError(f"{path.name}: {min(twice)!r} stands twice")
             return super().construct_mapping(node, deep)
 
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 __all__ = ["finished_folders", "results_table", "write_records"]
 
 COLUMNS = {"overall": "all", "many": "many", "medium": "medium", "few": "few"}  # of a record: as printed
-_WIDTH = 12
 
 
 def results_table(run_dirs: Iterable[Path]) -> str:
@@ -28,21 +27,17 @@ def results_table(run_dirs: Iterable[Path]) -> str:
     """
     groups: dict[str, list[Record]] = {}
     for record, _ in _records(run_dirs):
-        settings = {name: value for name, value in record.parameters.items() if name != "seed"}
-        key = json.dumps([record.lesson, record.profile, record.world, settings], sort_keys=True)
+        settings = [record.lesson, record.profile, record.world, record.parameters | {"seed": None}]
+        key = json.dumps(settings, sort_keys=True)
         groups.setdefault(key, []).append(record)
     return "\n\n".join(filter(None, map(_part, groups.values()))) or "no results to show"
 
 
 def write_records(run_dirs: Iterable[Path]) -> list[Path]:
-    """Collect the records of finished standard runs into ``figures/records/<lesson>.json`` of the project.
+    """Collect the records of finished standard runs into the files ``figures/records/<lesson>.json`` of the project.
 
-    Returns:
-        The files that were written, one a lesson.
-
-    Raises:
-        ValueError: the runs are not of the standard profile, or those of a lesson differ in more than the seed.
-        FileNotFoundError: there is no checkout to write to.
+    Gives these files. Raises ValueError for runs of another profile, and for those of a lesson that differ in more than
+    the seed; FileNotFoundError where there is no checkout to write to.
     """
     from ltnb.results import collect
 
@@ -59,13 +54,12 @@ def write_records(run_dirs: Iterable[Path]) -> list[Path]:
     return [collect(folders, lesson, target / f"{lesson}.json") for lesson, folders in by_lesson.items()]
 
 
-def _records(run_dirs: Iterable[Path]) -> list[tuple[Record, Path]]:
-    folders = [folder for folder in run_dirs if (folder / "record.json").is_file()]
-    if not folders:
-        return []  # and nothing heavy is imported
-    from ltnb.results import load_record
+def _records(run_dirs: Iterable[Path]) -> Iterator[tuple[Record, Path]]:
+    for folder in run_dirs:
+        if (folder / "record.json").is_file():
+            from ltnb.results import load_record  # where there are none, nothing heavy is imported
 
-    return [(load_record(folder), folder) for folder in folders]
+            yield load_record(folder), folder
 
 
 def _part(records: Sequence[Record]) -> str:
@@ -75,18 +69,18 @@ def _part(records: Sequence[Record]) -> str:
     rows = summary(records, "headline", tuple(COLUMNS)).to_dict("records")
     if not rows:
         return ""
-    first = records[0]
+    first, settings = records[0], records[0].parameters
+    data = str(settings.get("features") or settings.get("dataset") or "")
+    if data.startswith("critters") and settings.get("size"):
+        data += f" {settings['size']}"
     seeds = " ".join(str(record.seed) for record in records)
-    given, data = first.parameters.get("features"), str(first.parameters.get("dataset") or "")
-    size = first.parameters.get("size") if data.startswith("critters") else ""
-    settings = [given or " ".join(str(word) for word in (data, size) if word), first.parameters.get("backbone")]
-    title = ", ".join([first.lesson, *(str(value) for value in settings if value), f"{first.profile}, seed {seeds}"])
-    width = max(len(row["row"]) for row in rows)
-    lines = [title, " " * width + "".join(f"{head:>{_WIDTH}}" for head in COLUMNS.values())]
-    for row in rows:
-        cells = [_cell(row[name], row[f"{name}_sd"]) for name in COLUMNS]
-        lines.append(f"{row['row']:{width}}" + "".join(f"{cell:>{_WIDTH}}" for cell in cells))
-    return "\n".join(lines)
+    words = first.lesson, data, settings.get("backbone"), first.profile, f"seed {seeds}"
+    title = ", ".join(str(word) for word in words if word)
+    table = [["", *COLUMNS.values()]]
+    table += [[row["row"], *(_cell(row[name], row[f"{name}_sd"]) for name in COLUMNS)] for row in rows]
+    width = max(len(name) for name, *_ in table)
+    lines = [f"{name:{width}}" + "".join(f"{cell:>12}" for cell in cells) for name, *cells in table]
+    return "\n".join([title, *lines])
 
 
 def _cell(mean: float, deviation: float) -> str:
