@@ -69,9 +69,10 @@ lab: $(STAMP)  ## open the lessons in JupyterLab
 
 lessons: $(STAMP)  ## re-execute the lessons in place, ready to commit (LESSONS="02_ballad" for some)
 	@failed=0; for lesson in $(or $(LESSONS:%=notebooks/%.ipynb),$(NOTEBOOKS)); do \
-	    $(BIN)/python -m nbconvert --to notebook --execute --inplace --ExecutePreprocessor.kernel_name=python3 \
+	    $(BIN)/python -m nbconvert --to notebook --execute --output-dir $(VENV)/lessons --ExecutePreprocessor.kernel_name=python3 \
 	        --ExecutePreprocessor.raise_on_iopub_timeout=True --NotebookExporter.preprocessors=ltnb.runner.lessons.normalise \
-	        --NotebookExporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor "$$lesson" || failed=1; \
+	        --NotebookExporter.preprocessors=nbconvert.preprocessors.CoalesceStreamsPreprocessor "$$lesson" && \
+	        mv "$(VENV)/lessons/$${lesson##*/}" "$$lesson" || failed=1; \
 	done; exit $$failed
 
 weights: $(STAMP)  ## re-train the shipped models
