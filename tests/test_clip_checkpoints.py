@@ -2,7 +2,6 @@
 
 import argparse
 import copy
-from collections import defaultdict
 from pathlib import PosixPath
 
 import clip_tiny
@@ -114,13 +113,12 @@ WRITERS = {
         "worst": np.float32(0.25),
         "epoch": np.int64(3),
     },
-    "states of random numbers, paths and lists beside": lambda m: {
+    "states of random numbers, arrays and paths beside": lambda m: {
         "model": m.state_dict(),
         "rng": {"torch": torch.get_rng_state(), "numpy": np.random.get_state()},
         "curve": np.zeros((2, 3), np.float32),
         "names": np.asarray(["owl", "newt"]),
         "out": PosixPath("runs/1"),
-        "history": defaultdict(list, loss=[1.0]),
     },
     "parameters, not tensors": lambda m: {"model": dict(m.named_parameters())},
 }

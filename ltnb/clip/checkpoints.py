@@ -12,7 +12,7 @@ import argparse
 import pickle
 import re
 import warnings
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
@@ -32,9 +32,6 @@ _AVERAGED = re.compile(r"(?<![a-z])(ema|swa)|shadow|averag|teacher|momentum|targ
 _SCALAR, _ARRAY = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
 _BESIDE: list[Any] = [
     argparse.Namespace,
-    defaultdict,
-    dict,
-    list,
     PosixPath,
     np.dtype,
     np.ndarray,
@@ -137,8 +134,9 @@ def _read(path: Path) -> Any:
 
 
 def _harmless() -> AbstractContextManager[None]:
-    allowed: AbstractContextManager[None] = getattr(torch.serialization, "safe_globals", nullcontext)(_BESIDE)
-    return allowed  # since torch 2.5
+    allow: Any = getattr(torch.serialization, "safe_globals", nullcontext)  # since torch 2.5
+    allowed: AbstractContextManager[None] = allow(_BESIDE)
+    return allowed
 
 
 def _candidates(content: Any, names: Any, place: str = "") -> Iterator[_Found]:

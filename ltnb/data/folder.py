@@ -166,8 +166,8 @@ def _classes(start: Path, given: Mapping[str, str]) -> list[str]:
     if inner and any(map(_hints_at_split, classes)) and set.intersection(*map(set, inner.values())):
         if not any(aside(start / name) for name in classes):
             raise ValueError(
-                f"{str(start)!r} must hold a folder for each class; {classes} hold folders of the same names, as splits "
-                "do: call those train, val and test"
+                f"{str(start)!r} must hold a folder for each class; {classes} hold folders of the same names, as "
+                "splits do: call those train, val and test"
             )
     _by_name(start, classes)
     return classes
