@@ -18,6 +18,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     Args:
         path: The file to write or replace.
 
+    Raises:
+        OSError: What the system says about a file that cannot be written, with its name.
+
     Yields:
         The path to write to. The block must have closed the file when it ends.
     """
@@ -29,5 +32,9 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
         with open(temporary, "rb+") as handle:
             os.fsync(handle.fileno())
         os.replace(temporary, target)
+    except OSError as error:
+        if error.errno is not None and error.filename is None:  # a full disk does not say where
+            error.filename = str(target)
+        raise
     finally:
         temporary.unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import io
 import os
 import re
 from collections.abc import Iterable
@@ -27,12 +28,16 @@ _PLUGINS = {
 _NO_PIXELS = frozenset({"BUFR", "EPS", "GRIB", "HDF5", "MPEG", "WMF"})
 """Formats that Pillow knows by name, but cannot decode without another program."""
 
+_OPENED_AS_JPEG = frozenset({"MPO"})
+"""Formats that Pillow has no reader of its own for, because their first picture is a JPEG."""
+
 _UNKNOWN_RANGE = frozenset({"FITS", "MCIDAS"})
 """Formats whose 16 bits may be signed or calibrated."""
 
 _KNOWN_RANGE = frozenset({"PNG", "PPM"})
 """Formats that hold at most 16 bits, which Pillow gives as 32-bit integers in 0..65535."""
 
+_PNG = b"\x89PNG\r\n\x1a\n"
 _SUFFIX = re.compile(r"\.[a-z][a-z0-9]{0,8}")
 _TAG_BITS, _TAG_PHOTOMETRIC, _WHITE_IS_ZERO = 258, 262, 0
 
@@ -63,7 +68,7 @@ def picture_suffixes() -> frozenset[str]:
     return frozenset(
         suffix
         for suffix, form in pillow.registered_extensions().items()
-        if form in pillow.OPEN and form not in _NO_PIXELS
+        if (form in pillow.OPEN or form in _OPENED_AS_JPEG) and form not in _NO_PIXELS
     )
 
 
@@ -88,6 +93,24 @@ def is_picture(path: str | Path, suffixes: frozenset[str]) -> bool:
             return picture.format not in _NO_PIXELS
     except Exception:  # each format has errors of its own for what is none of it
         return False
+
+
+def bare_png(path: str | Path) -> io.BytesIO | None:
+    """A PNG file without the chunks that say nothing about its pixels; None for a file of another format.
+
+    Pillow refuses a whole picture for one date, text or resolution that is damaged.
+    """
+    data = Path(path).read_bytes()
+    if not data.startswith(_PNG):
+        return None
+    kept, place = [_PNG], len(_PNG)
+    while place < len(data):
+        end = place + 12 + int.from_bytes(data[place : place + 4], "big")  # length, kind, content, checksum
+        kind = data[place + 4 : place + 8]
+        if kind[:1].isupper() or kind == b"tRNS":  # capital letter: needed to decode
+            kept.append(data[place:end])
+        place = end
+    return io.BytesIO(b"".join(kept))
 
 
 def plugin_hint(suffixes: Iterable[str]) -> str:

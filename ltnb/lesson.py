@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ltnb._checks import check_choice, fail
+from ltnb._optional import require
 from ltnb.results import Record, comparison, load_standard
 from ltnb.results.summaries import digits
 
@@ -71,6 +72,7 @@ class Lesson:
 
     def claims(self) -> pd.DataFrame:
         """Store the measured quantities of the lesson's claims in the record; a table shows them beside the paper's."""
+        require(["pandas"], "a lesson")
         import pandas as pd
 
         rows = []
@@ -154,6 +156,7 @@ def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) 
     Raises:
         ValueError: a parameter that every lesson has is missing or not of its kind, or a value is not allowed.
     """
+    require(["pandas"], "a lesson")
     import pandas as pd
 
     from ltnb.data.registry import world_version

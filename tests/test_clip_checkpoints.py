@@ -2,6 +2,7 @@
 
 import argparse
 import copy
+from pathlib import PosixPath
 
 import clip_tiny
 import numpy as np
@@ -112,6 +113,13 @@ WRITERS = {
         "worst": np.float32(0.25),
         "epoch": np.int64(3),
     },
+    "states of random numbers, arrays and paths beside": lambda m: {
+        "model": m.state_dict(),
+        "rng": {"torch": torch.get_rng_state(), "numpy": np.random.get_state()},
+        "curve": np.zeros((2, 3), np.float32),
+        "names": np.asarray(["owl", "newt"]),
+        "out": PosixPath("runs/1"),
+    },
     "parameters, not tensors": lambda m: {"model": dict(m.named_parameters())},
 }
 
@@ -152,6 +160,8 @@ PAIRS = {
     "timm": lambda plain, ema: {"state_dict_ema": prefixed("module.", ema), "state_dict": plain},
     "in one dictionary": lambda plain, ema: prefixed("ema_model.", ema) | prefixed("online_model.", plain),
     "teacher": lambda plain, ema: {"teacher": ema, "student": plain},
+    "momentum": lambda plain, ema: prefixed("momentum_encoder.", ema) | prefixed("query_encoder.", plain),
+    "optimiser": lambda plain, ema: {"exp_avg": ema, "model": plain},
 }
 
 
@@ -162,7 +172,10 @@ def test_plain_weights_are_taken_before_averaged_ones_and_that_is_said(tuned, av
         assert tiny(save(tmp_path, content)).weights_hash == tuned.weights_hash
     assert len(caught) == 1
     loaded, other = str(caught[0].message).partition(" is loaded, not ")[::2]
-    assert any(word in other for word in ("ema", "shadow", "teacher")) and "teacher" not in loaded.lower()
+    assert (
+        any(word in other for word in ("ema", "shadow", "teacher", "momentum", "exp_avg"))
+        and "teacher" not in loaded.lower()
+    )
 
 
 def test_averaged_weights_alone_are_loaded(tuned, tmp_path):
@@ -204,6 +217,24 @@ def test_what_does_not_fit_is_answered_with_what_the_file_holds(tuned, tmp_path,
     with pytest.raises(ValueError, match=rf"pretrained 'w\.pt' does not fit the architecture: .*{message}") as error:
         tiny(save(tmp_path, content(tuned.model)))
     assert "\n" not in str(error.value) and len(str(error.value)) < 700
+
+
+@pytest.mark.parametrize("name", ["w.pt", "w.SAFETENSORS", "w.bin", "w"])
+def test_the_content_tells_the_format_not_the_suffix(tuned, tmp_path, name):
+    from safetensors.torch import save_file
+
+    save_file({k: v.contiguous() for k, v in tuned.model.state_dict().items()}, tmp_path / name)
+    assert tiny(tmp_path / name).weights_hash == tuned.weights_hash
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [(b"", "it is empty"), (b"<html>404", "it begins with b'<html>404'"), (b"version https://git-lfs.", "git-lfs")],
+)
+def test_what_is_no_checkpoint_shows_how_it_begins(tmp_path, content, message):
+    (tmp_path / "w.pt").write_bytes(content)
+    with pytest.raises(ValueError, match=rf"'w\.pt' is no checkpoint: .*{message}"):
+        tiny(tmp_path / "w.pt")
 
 
 class Settings:

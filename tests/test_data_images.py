@@ -146,6 +146,34 @@ def test_broken_metadata_do_not_stop_a_picture(tmp_path, kind):
     assert kind != "png" or np.array_equal(np.asarray(found), np.asarray(base))
 
 
+DAMAGED = {
+    "a checksum": (b"tEXt", b"a\0b", b"\0\0\0\0"),
+    "a resolution": (b"pHYs", b"\0\0", None),
+    "a gamma": (b"gAMA", b"\0", None),
+    "a text of gigabytes": (b"zTXt", b"x\0\0" + zlib.compress(bytes(2**22)), None),
+}
+
+
+@pytest.mark.parametrize("what", DAMAGED)
+@pytest.mark.parametrize("mode", ["RGB", "P"])
+def test_one_damaged_chunk_does_not_stop_a_png(tmp_path, what, mode):
+    kind, content, checksum = DAMAGED[what]
+    base = Image.fromarray(np.random.default_rng(0).integers(0, 3, (30, 50), dtype=np.uint8)).convert(mode)
+    base.save(tmp_path / "whole.png", **({"transparency": 0} if mode == "P" else {}))
+    raw = (tmp_path / "whole.png").read_bytes()
+    checksum = struct.pack(">I", zlib.crc32(kind + content)) if checksum is None else checksum
+    damaged = raw[:33] + struct.pack(">I", len(content)) + kind + content + checksum + raw[33:]
+    (tmp_path / "x.png").write_bytes(damaged)
+    with pytest.raises(Exception, match=r"."), Image.open(tmp_path / "x.png") as plain:
+        plain.load()
+    np.testing.assert_array_equal(
+        np.asarray(read_image(tmp_path / "x.png")), np.asarray(read_image(tmp_path / "whole.png"))
+    )
+    (tmp_path / "x.png").write_bytes(damaged[: -len(raw) // 3])
+    with pytest.raises(ValueError, match=r"x\.png' cannot be read"):
+        read_image(tmp_path / "x.png")
+
+
 def test_an_animation_gives_its_first_picture(tmp_path):
     frames = [Image.new("RGB", (6, 5), color) for color in ("red", "blue")]
     for name in ("x.gif", "x.webp", "x.png"):

@@ -9,10 +9,12 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
-from ltnb.data import load, load_features
+from ltnb.data import FeatureData, LongTailData, load, load_features
 from ltnb.data.classnames import read_names, say_equal_names
+from ltnb.data.images import ImageFiles
 from ltnb.data.listfiles import read_list
 
 
@@ -160,6 +162,14 @@ def test_two_classes_of_one_name_are_said_in_every_source(tmp_path, source):
         data, parts = source(tmp_path / "data")
     [message] = [str(warning.message) for warning in caught]
     assert all(part in message for part in parts) and data.num_classes >= 3
+
+
+def test_names_are_composed_whatever_their_source(tmp_path):
+    apart, together = (unicodedata.normalize(form, "café") for form in ("NFD", "NFC"))
+    x, y = torch.zeros(2, 3), torch.arange(2)
+    features = FeatureData(train_x=x, train_y=y, test_x=x, test_y=y, class_names=[apart, "b"])
+    data = LongTailData("x", *[ImageFiles(tmp_path, ["0", "1"], [0, 1])] * 3, [apart, "b"], [1, 1])
+    assert features.class_names == data.class_names == [together, "b"] != [apart, "b"]
 
 
 def test_names_that_differ_are_not_said():

@@ -36,7 +36,8 @@ def every_path(data):
 @pytest.mark.parametrize(
     "name",
     [".DS_Store", "._a.jpg", ".ipynb_checkpoints", "Thumbs.db", "desktop.ini", "__MACOSX", "@eaDir", "a.png~",
-     "#a.png#", "a.swp", "~$a.docx", "x/.git/a.png", "__MACOSX/a.png", "a/.hidden"],
+     "#a.png#", "a.swp", "~$a.docx", "x/.git/a.png", "__MACOSX/a.png", "a/.hidden", "#recycle/a.png", "@Recycle",
+     "#snapshot", "@tmp", "Network Trash Folder/a.png", "Temporary Items"],
 )  # fmt: skip
 def test_what_systems_and_editors_make_is_hidden(name):
     assert is_hidden(name)
@@ -106,7 +107,21 @@ def test_loose_pictures_in_a_split_are_counted(tmp_path):
 
 
 def test_every_suffix_that_pillow_reads_is_taken(tmp_path):
-    names = ["a.jpg", "a.JPG", "a.jfif", "a.jpe", "a.Jpeg", "a.png", "a.PNG", "a.webp", "a.bmp", "a.gif", "a.tga", "a"]
+    names = [
+        "a.jpg",
+        "a.JPG",
+        "a.jfif",
+        "a.jpe",
+        "a.Jpeg",
+        "a.png",
+        "a.PNG",
+        "a.webp",
+        "a.bmp",
+        "a.gif",
+        "a.tga",
+        "a.mpo",
+        "a",
+    ]
     names += ["a.avif"] if ".avif" in picture_suffixes() else []
     forms = {".png": "PNG", ".webp": "WEBP", ".bmp": "BMP", ".gif": "GIF", ".tga": "TGA", ".avif": "AVIF"}
     (tmp_path / "a").mkdir()
@@ -238,3 +253,41 @@ def test_folders_whose_names_are_no_utf8_are_named(tmp_path):
     assert data.class_names == ["b", "caf\ufffd"] and len(data.train.fingerprint) == 64
     for text in (*(str(warning.message) for warning in caught), repr(data), data.name):
         text.encode()  # as printing does
+
+
+@pytest.mark.parametrize(
+    "folders",
+    [
+        ["train/a", "train/b", "holdout/a", "holdout/b"],
+        ["seg_train/a", "seg_train/b", "seg_test/a", "seg_test/b"],
+        ["train2017/a", "train2017/b", "test2017/b", "test2017/c"],
+        ["trn/a", "trn/b", "tst/a", "tst/b"],
+        ["set_train/set_train/a", "set_train/set_train/b", "set_test/set_test/a", "set_test/set_test/b"],
+    ],
+)
+def test_splits_under_other_names_are_no_classes(tmp_path, folders):
+    for folder in folders:
+        put(tmp_path / folder, 4)
+    with pytest.raises(ValueError, match=rf"'{tmp_path}' must hold .*split"):
+        load(f"folder:{tmp_path}")
+
+
+@pytest.mark.parametrize("inner", ["left right", "2019 2020"])
+def test_classes_may_hold_the_same_folders(tmp_path, inner):
+    for name in ("cat", "dog"):
+        for side in inner.split():
+            put(tmp_path / name / side, 4)
+    assert quiet(tmp_path).class_names == ["cat", "dog"]
+    (tmp_path / "dog").rename(tmp_path / "bullet_train")
+    put(tmp_path / "cat" / "a.png")
+    assert quiet(tmp_path).class_names == ["bullet train", "cat"]
+
+
+@pytest.mark.parametrize(("link", "target"), [("train/c", "a"), ("test", "train"), ("val/a", "../train/a")])
+def test_pictures_of_one_folder_count_once(tmp_path, link, target):
+    for split in ("train", "val"):
+        put(tmp_path / split / "b", 4)
+    put(tmp_path / "train" / "a", 4)
+    os.symlink(target, tmp_path / link)
+    with pytest.raises(ValueError, match=r"class folders '.*' and '.*' are one place"):
+        load(f"folder:{tmp_path}")

@@ -150,7 +150,7 @@ def test_preparing_for_a_tower_reads_every_mode_alike():
 
 
 def test_the_suffixes_are_those_that_pillow_decodes():
-    assert {".jpg", ".jfif", ".jpe", ".png", ".webp", ".tif", ".gif", ".jp2", ".tga"} <= picture_suffixes()
+    assert {".jpg", ".jfif", ".jpe", ".mpo", ".png", ".webp", ".tif", ".gif", ".jp2", ".tga"} <= picture_suffixes()
     assert not {".pdf", ".h5", ".mpg", ".txt", ""} & picture_suffixes()
     assert [suffix_of(f"a/{name}") for name in ("x.JPG", "x", "Dr. Who", "frame.0001", "x.tar.gz")] == [
         ".jpg", "", "", "", ".gz",

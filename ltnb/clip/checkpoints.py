@@ -14,9 +14,9 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PosixPath
 from typing import Any
 
 import numpy as np
@@ -28,14 +28,21 @@ from ltnb.clip.archives import KnownArchive, is_torchscript
 
 _NOT_WEIGHTS = ("input_resolution", "context_length", "vocab_size")  # constants inside OpenAI's archives
 _WRAPPERS = re.compile(r"\b(_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.")  # anywhere in a name
-_AVERAGED = re.compile(r"(?<![a-z])(ema|swa)|shadow|averag|teacher", re.IGNORECASE)
-_BESIDE = [
+_AVERAGED = re.compile(r"(?<![a-z])(ema|swa)|shadow|averag|teacher|momentum|target|exp_avg|optim", re.IGNORECASE)
+_SCALAR, _ARRAY = np.float64(0).__reduce__()[0], np.zeros(0).__reduce__()[0]
+_BESIDE: list[Any] = [
     argparse.Namespace,
+    PosixPath,
     np.dtype,
-    np.float64(0).__reduce__()[0],
-    *(type(np.dtype(t)) for t in ("f4", "f8", "i8")),
+    np.ndarray,
+    _SCALAR,
+    _ARRAY,
+    *(type(np.dtype(t)) for t in ("f2", "f4", "f8", "i4", "i8", "u1", "u4", "u8", "?", "U")),
 ]
-"""Harmless classes of which training scripts keep objects beside weights: settings, numbers of NumPy."""
+"""Harmless classes of which training scripts keep objects beside weights: settings, paths, what NumPy makes."""
+if torch.__version__ >= "2.6":  # since then a class may be allowed under a name: NumPy 2 moved these two
+    for _place in ("numpy.core.multiarray", "numpy._core.multiarray"):
+        _BESIDE += [(_SCALAR, f"{_place}.scalar"), (_ARRAY, f"{_place}._reconstruct")]
 _TEXT_TABLES = ("positional_embedding", "text.positional_embedding")
 _SHOWN = 5
 
@@ -88,14 +95,14 @@ def load_file(model: nn.Module, path: Path, known: KnownArchive | None) -> None:
                 "that open_clip lists. Convert it where you trust it: "
                 "torch.save(torch.jit.load(FILE).state_dict(), NEW_FILE)"
             )
-        with warnings.catch_warnings(), _explained(path, {}):
+        with warnings.catch_warnings(), _explained(path, None):
             warnings.simplefilter("ignore", DeprecationWarning)
             state = torch.jit.load(path, map_location="cpu").state_dict()
             model.load_state_dict({name: value for name, value in state.items() if name not in _NOT_WEIGHTS})
         return
-    content: Any = {}
+    content: Any = None
     if path.suffix not in (".npz", ".npy"):  # big_vision's, which open_clip reads and translates
-        with _explained(path, {}):
+        with _explained(path, None):
             content = _read(path)
     names = model.state_dict().keys()
     with _explained(path, content):
@@ -106,17 +113,30 @@ def load_file(model: nn.Module, path: Path, known: KnownArchive | None) -> None:
         else:  # names of another project, which open_clip may translate
             import open_clip
 
-            open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
+            with _harmless():
+                open_clip.load_checkpoint(model, str(path), strict=True, weights_only=True)
 
 
 def _read(path: Path) -> Any:
-    """What a file holds, without running code of it."""
-    if path.suffix == ".safetensors":
+    """What a file holds, told by its first bytes and without running code of it."""
+    with path.open("rb") as file:
+        head = file.read(24)
+    is_pickle = head.startswith((b"PK", b"\x80"))
+    if head[8:9] == b"{" or (path.suffix == ".safetensors" and not is_pickle):
         from safetensors.torch import load_file
 
         return load_file(path)
-    with getattr(torch.serialization, "safe_globals", nullcontext)(_BESIDE):  # since torch 2.5
+    if not is_pickle:
+        begins = f"it begins with {head!r}" if head else "it is empty"
+        raise ValueError(f"pretrained {path.name!r} is no checkpoint: {begins}")
+    with _harmless():
         return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def _harmless() -> AbstractContextManager[None]:
+    allow: Any = getattr(torch.serialization, "safe_globals", nullcontext)  # since torch 2.5
+    allowed: AbstractContextManager[None] = allow(_BESIDE)
+    return allowed
 
 
 def _candidates(content: Any, names: Any, place: str = "") -> Iterator[_Found]:
@@ -196,6 +216,8 @@ def _listed(keys: Any) -> str:
 def _contents(content: Any) -> str:
     if not isinstance(content, Mapping):
         return f"it holds an object of class {type(content).__name__}, no dictionary of weights"
+    if not content:
+        return "it holds an empty dictionary"
     return f"it holds {len(content)} keys: {_listed(content)}"
 
 
@@ -216,6 +238,6 @@ def _explained(path: Path, content: Any) -> Iterator[None]:
             "state dict"
         ) from error
     except (RuntimeError, KeyError, AttributeError, TypeError, EOFError, OSError, StopIteration) as error:
-        first = " ".join(str(error).strip().splitlines()[:3])[:400]
-        holds = f"; {_contents(content)}" if content != {} else ""
+        first = " ".join(str(error).strip().splitlines()[:3])[:400] or type(error).__name__
+        holds = f"; {_contents(content)}" if content is not None else ""
         raise ValueError(f"pretrained {path.name!r} does not fit the architecture: {first}{holds}") from error

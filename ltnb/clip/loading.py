@@ -14,12 +14,13 @@ import torch
 from torch import Tensor, nn
 
 from ltnb._checks import fail
+from ltnb._optional import require
 from ltnb.clip import archives, input_size, mini, schemas
 from ltnb.clip.backbone import Backbone
 from ltnb.clip.checkpoints import load_file
 from ltnb.clip.precision import ComputeType, Precision, resolve_device, resolve_precision
 from ltnb.clip.preprocess import Preprocess
-from ltnb.clip.requirements import needed, require
+from ltnb.clip.requirements import needed
 
 
 def parse_backbone(text: str) -> tuple[str, str | None]:

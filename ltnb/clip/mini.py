@@ -24,9 +24,9 @@ import torch
 from torch import Tensor, nn
 
 from ltnb._files import replacing
+from ltnb._optional import require
 from ltnb._torchvision import prepare_torchvision
 from ltnb.clip.input_size import adopt_size
-from ltnb.clip.requirements import require
 
 MINI_MODELS = ("mini-vit", "mini-vit-s", "mini-rn")
 TAGS: dict[str, tuple[str, ...]] = {"mini-vit": ("90k",)}

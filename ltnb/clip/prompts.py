@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ltnb._checks import check_texts, fail
+from ltnb._optional import require
 from ltnb._torchvision import prepare_torchvision
-from ltnb.clip.requirements import require
 
 TEMPLATES: dict[str, tuple[str, ...]] = {
     "single": ("a photo of a {}.",),

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-_PIP = {"google.protobuf": "protobuf", "open_clip": "open_clip_torch"}  # where the names differ
 _SENTENCEPIECE = ("sentencepiece", "google.protobuf")
 _RAW_VOCABULARY = ("google/mt5",)  # tokenizers that lie on the hub as a sentencepiece model only
 
@@ -31,28 +29,3 @@ def needed(name: str, config: Mapping[str, Any]) -> dict[str, str]:
     if text.get("tokenizer_kwargs", {}).get("reduction_mask") == "syntax":
         found["nltk"] = "its tokenizer"
     return found
-
-
-def require(modules: Iterable[str], what: str) -> None:
-    """Refuses to go on without some modules; none of them is imported.
-
-    Args:
-        modules: names to import.
-        what: who needs them, for the message.
-
-    Raises:
-        ModuleNotFoundError: some are missing: which, and the pip line that brings them all.
-    """
-    missing = [module for module in modules if not _is_installed(module)]
-    if missing:
-        packages = [_PIP.get(module, module) for module in missing]
-        raise ModuleNotFoundError(
-            f"{what} needs {', '.join(packages)}: pip install {' '.join(packages)}", name=missing[0]
-        )
-
-
-def _is_installed(module: str) -> bool:
-    try:
-        return importlib.util.find_spec(module) is not None
-    except (ModuleNotFoundError, ValueError):  # the parent is missing, or the entry in sys.modules has no origin
-        return False

@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import nn
 
+from ltnb._optional import require
 from ltnb.clip.checkpoints import load_file
-from ltnb.clip.requirements import needed, require
+from ltnb.clip.requirements import needed
 
 SCHEMAS = ("hf-hub:", "local-dir:")
 _WEIGHT_SUFFIXES = (".safetensors", ".bin", ".pth", ".pt")

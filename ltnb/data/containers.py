@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ltnb._checks import check_counts, check_features, check_label_array, check_targets, fail
+from ltnb.data.locate import same_name
 
 
 @runtime_checkable
@@ -59,7 +60,7 @@ class LongTailData(_Classes):
         train: long-tailed training pictures.
         val: pictures for choosing settings.
         test: pictures for the reported numbers.
-        class_names: C names as they go into a prompt.
+        class_names: C names as they go into a prompt, in composed Unicode (NFC).
         class_counts: (C,) int64, training pictures of each class; all positive.
         corpus: C lists of sentences about the class; empty lists where there are none.
         descriptors: C lists of short visual descriptions; empty lists where there are none.
@@ -199,7 +200,9 @@ class FeatureData(_Classes):
 
 
 def _names(argument: str, value: Sequence[str]) -> list[str]:
-    names = [str(name) for name in value] if isinstance(value, Iterable) and not isinstance(value, str) else []
+    names = (
+        [same_name(str(name)) for name in value] if isinstance(value, Iterable) and not isinstance(value, str) else []
+    )
     if not names:
         raise ValueError(f"{argument} must be a list of names, got {value!r}")
     blank = [c for c, name in enumerate(names) if not name.strip()]

@@ -6,6 +6,7 @@ import warnings
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -74,12 +75,19 @@ def _read(path: Path, wanted: set[str]) -> tuple[dict[str, np.ndarray], list[str
         if isinstance(archive, np.ndarray):
             raise ValueError("it holds a single array")
         with archive:
-            arrays = {key: archive[key] for key in archive.files if key in wanted}
+            arrays = {key: _array(archive, key) for key in archive.files if key in wanted}
         if not all(isinstance(array, np.ndarray) for array in arrays.values()):
             raise ValueError("it holds something else than arrays")
         return arrays, sorted(archive.files)
     except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
         raise ValueError(f"feature file {str(path)!r} cannot be read as .npz without pickles: {error}") from error
+
+
+def _array(archive: Any, key: str) -> Any:
+    try:
+        return archive[key]
+    except ValueError as error:
+        raise ValueError(f"{key}: {error} (Python objects? save text as {key}.astype(str))") from error
 
 
 def _assemble(

@@ -25,6 +25,9 @@ _SPLIT = re.compile(
 )
 """Names that are a split's and not a class's."""
 
+_SHORT = ("trn", "tst")
+"""Words that may mean a split inside a longer name, where other signs say so too."""
+
 
 def folder(
     path: str | Path,
@@ -70,12 +73,13 @@ def folder(
     start = base / given["train"] if given else base
     classes = _classes(start, given)
     ignored = aside(base) if given else Counter()
-    files, labels = _pictures(base, start, classes, ignored)
+    taken: dict[str, Path] = {}
+    files, labels = _pictures(base, start, classes, ignored, taken)
     everything = ImageFiles(base, files, labels)
     parts: dict[str, ImageFiles] = {}
     for split in ("val", "test"):
         if split in given:
-            parts[split] = ImageFiles(base, *_pictures(base, base / given[split], classes, ignored))
+            parts[split] = ImageFiles(base, *_pictures(base, base / given[split], classes, ignored, taken))
     say_ignored(base, ignored)
     if "val" in parts and "test" not in parts:
         parts["test"] = parts.pop("val")
@@ -120,6 +124,12 @@ def split_of(name: str) -> Literal["train", "val", "test"] | None:
     return cast(Literal["train", "val", "test"], found.lastgroup) if found else None
 
 
+def _hints_at_split(name: str) -> bool:
+    """Whether a word of the name is a split's: ``seg_train``, ``test2017``; so is one of ``bullet_train``."""
+    words = re.split(r"[\W\d_]+", name)
+    return any(split_of(word) is not None or word.lower() in _SHORT for word in words)
+
+
 def _given_splits(base: Path) -> dict[str, str]:
     """Split -> name of its folder; empty where the folders are classes."""
     names = subfolders(base)
@@ -150,9 +160,15 @@ def _classes(start: Path, given: Mapping[str, str]) -> list[str]:
     if all(map(split_of, classes)):
         raise ValueError(f"{str(start)!r} must hold a folder for each class, it holds only splits: {classes}")
     inner = {name: subfolders(start / name) for name in classes} if not given else {}
-    if inner and all(names and all(map(split_of, names)) for names in inner.values()):
+    if inner and all(names and all(map(_hints_at_split, names)) for names in inner.values()):
         first = f"{classes[0]}/{inner[classes[0]][0]}"
         raise ValueError(f"{str(start)!r} must hold the splits above the classes, it holds them below, as {first!r}")
+    if inner and any(map(_hints_at_split, classes)) and set.intersection(*map(set, inner.values())):
+        if not any(aside(start / name) for name in classes):
+            raise ValueError(
+                f"{str(start)!r} must hold a folder for each class; {classes} hold folders of the same names, as "
+                "splits do: call those train, val and test"
+            )
     _by_name(start, classes)
     return classes
 
@@ -167,7 +183,9 @@ def _by_name(start: Path, names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _pictures(base: Path, start: Path, classes: Sequence[str], ignored: Counter[str]) -> tuple[list[str], np.ndarray]:
+def _pictures(
+    base: Path, start: Path, classes: Sequence[str], ignored: Counter[str], taken: dict[str, Path]
+) -> tuple[list[str], np.ndarray]:
     """Paths relative to ``base`` and labels, sorted; pictures may lie in subfolders of a class."""
     there = _by_name(start, subfolders(start))
     known = {same_name(name): label for label, name in enumerate(classes)}
@@ -177,7 +195,7 @@ def _pictures(base: Path, start: Path, classes: Sequence[str], ignored: Counter[
     if unknown:
         raise ValueError(f"class folder {str(start / unknown[0])!r} has no counterpart among the training classes")
     order = sorted(there, key=known.__getitem__)
-    found, aside_here = class_pictures(start, [there[name] for name in order])
+    found, aside_here = class_pictures(start, [there[name] for name in order], taken)
     ignored.update(aside_here)
     prefix = f"{start.name}/" if start != base else ""
     files = [prefix + path for paths in found for path in paths]

@@ -11,11 +11,11 @@ import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from ltnb._pictures import import_pillow, to_rgb
+from ltnb._pictures import bare_png, import_pillow, to_rgb
 from ltnb.data.locate import MissingDataError, find_file
 
 if TYPE_CHECKING:
@@ -56,17 +56,28 @@ def read_image(path: str | Path) -> Image:
         ValueError: the file cannot be read as a picture, or the range of its values is unknown.
         ImportError: Pillow is missing.
     """
-    pillow = import_pillow()
+    import_pillow()
     try:
-        with pillow.open(path) as picture:
-            picture.load()
-            turn = _TURNS.get(_orientation(picture))
-            rgb = to_rgb(picture, "it")
-            return rgb if turn is None else rgb.transpose(pillow.Transpose[turn])
+        try:
+            return _upright(path)
+        except Exception:  # damaged metadata of a PNG file, whose pixels can be fine
+            bare = bare_png(path)
+            if bare is None:
+                raise
+            return _upright(bare)
     except FileNotFoundError as error:
         raise MissingDataError(f"image file {str(path)!r} is missing; restore it or load the data set again") from error
     except Exception as error:  # Pillow raises many kinds for broken files: OSError, SyntaxError, struct.error, ...
         raise ValueError(f"image file {str(path)!r} cannot be read: {error}") from error
+
+
+def _upright(source: str | Path | BinaryIO) -> Image:
+    pillow = import_pillow()
+    with pillow.open(source) as picture:
+        picture.load()
+        turn = _TURNS.get(_orientation(picture))
+        rgb = to_rgb(picture, "it")
+        return rgb if turn is None else rgb.transpose(pillow.Transpose[turn])
 
 
 def _orientation(picture: Image) -> int:

@@ -17,7 +17,8 @@ _HIDDEN = re.compile(
     r"(?:^|/)(?:\.(?!\.?(?:/|$))[^/]*"  # a dot in front, but not "." and ".." themselves
     r"|~\$[^/]*|[^/]*~|[^/]*\.sw[nop]|\#[^/]*\#"  # what editors leave behind
     r"|thumbs\.db|ehthumbs\.db|desktop\.ini|icon\r|\$recycle\.bin|system volume information"
-    r"|__macosx|@eadir|lost\+found|__pycache__)(?:/|$)",
+    r"|__macosx|@eadir|lost\+found|__pycache__"
+    r"|[#@](?:recycle|snapshot|tmp|recently-snapshot)|network trash folder|temporary items)(?:/|$)",  # network drives
     re.IGNORECASE,
 )
 
@@ -26,7 +27,7 @@ def is_hidden(path: str) -> bool:
     """Whether a name, or any part of a path with forward slashes, is one that systems and editors make for themselves.
 
     Names with a dot in front, ``Thumbs.db``, ``desktop.ini``, ``__MACOSX``, ``@eaDir``, and the leftovers of editors
-    (``a.png~``, ``.a.swp``, ``#a#``). Every loader skips them without a word.
+    (``a.png~``, ``.a.swp``, ``#a#``) and of network drives (``#recycle``). Every loader skips them without a word.
     """
     return _HIDDEN.search(path) is not None
 
@@ -102,23 +103,32 @@ def _new(where: str, names: list[str], seen: set[str], owned: Set[str], ignored:
     return sorted(kept)
 
 
-def class_pictures(start: Path, folders: Sequence[str]) -> tuple[list[list[str]], Counter[str]]:
+def class_pictures(
+    start: Path, folders: Sequence[str], taken: dict[str, Path] | None = None
+) -> tuple[list[list[str]], Counter[str]]:
     """The pictures of class folders, in subfolders of them too, see `walk`.
 
     Args:
         start: what the folders lie in.
         folders: their names.
+        taken: real path -> class folder of what other calls took (such as another split); receives these.
 
     Returns:
         Paths relative to ``start``, with forward slashes, a list for each folder; and what was ignored, by kind.
 
     Raises:
-        ValueError: a folder without a picture, or one that cannot be read.
+        ValueError: a folder without a picture, one that cannot be read, or two that are one place.
     """
+    taken = {} if taken is None else taken
     suffixes = picture_suffixes()
     found: list[list[str]] = []
     ignored = aside(start)
-    owned = {os.path.realpath(start / folder) for folder in folders}
+    for folder in folders:
+        here = start / folder
+        other = taken.setdefault(os.path.realpath(here), here)
+        if other != here:
+            raise ValueError(f"class folders {str(other)!r} and {str(here)!r} are one place, by a link: remove one")
+    owned = set(taken)
     for folder in folders:
         own: Counter[str] = Counter()
         paths = []

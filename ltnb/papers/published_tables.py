@@ -19,6 +19,8 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ltnb._optional import require
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -58,6 +60,7 @@ def reported(table: str) -> pd.DataFrame:
     Raises:
         ValueError: If there is no such table; the message lists the tables and the nearest name.
     """
+    require(["pandas"], "a table")
     import pandas as pd
 
     names = table_names()

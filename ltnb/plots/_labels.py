@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from ltnb._optional import CHARTS, require
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
@@ -31,6 +33,7 @@ MISSING = "□"
 @cache
 def fonts() -> tuple[str, ...]:
     """The families that charts use, those that are installed, in order: the first that has a letter draws it."""
+    require(CHARTS, "a chart")
     from matplotlib import font_manager
 
     installed = {font.name for font in font_manager.fontManager.ttflist}

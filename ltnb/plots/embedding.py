@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ltnb._checks import check_label_array, to_array
+from ltnb._optional import require
 from ltnb.plots._labels import draw_legend
 from ltnb.plots.style import PALETTE, axes_for, context, figure_of, title_above
 
@@ -35,6 +36,7 @@ def tsne_embedding(features: Any, *, perplexity: float | None = None, seed: int 
         ValueError: If features are not a finite matrix with at least four rows, no two rows differ (in float32), or
             perplexity is not in (0, N).
     """
+    require(["sklearn"], "t-SNE")
     from sklearn.manifold import TSNE
 
     x = to_array(features, "features")

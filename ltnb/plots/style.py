@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ltnb._files import replacing
+from ltnb._optional import CHARTS, require
 from ltnb.plots._labels import draw_legend, fonts, sentence
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ FILE_DPI = 150
 
 def settings() -> dict[str, Any]:
     """The matplotlib parameters of the style, as a new dict."""
+    require(CHARTS, "a chart")
     import seaborn
     from matplotlib.rcsetup import cycler
 
@@ -57,16 +59,18 @@ def settings() -> dict[str, Any]:
 
 def use_style() -> None:
     """Make the style matplotlib's default for the rest of the program: one call at the top of a notebook."""
+    style = settings()
     import matplotlib
 
-    matplotlib.rcParams.update(settings())
+    matplotlib.rcParams.update(style)
 
 
 def context() -> AbstractContextManager[None]:
     """The style for the length of a ``with`` block; matplotlib's own settings come back after it."""
+    style = settings()
     import matplotlib
 
-    return matplotlib.rc_context(settings())
+    return matplotlib.rc_context(style)
 
 
 def panels(rows: int = 1, columns: int = 1, *, width: float = 7.0, height: float = 3.4) -> tuple[Figure, np.ndarray]:

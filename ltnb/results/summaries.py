@@ -7,6 +7,7 @@ import statistics
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ltnb._optional import require
 from ltnb.results.record import Record
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ def summary(records: Sequence[Record], section: str, columns: Sequence[str] = GR
         One line per row, in the order in which the records first name them: `row`, then for each column `<column>`
         (mean), `<column>_sd` (sample standard deviation, NaN for one seed) and `<column>_n` (seeds that have it).
     """
+    require(["pandas"], "a table")
     import pandas as pd
 
     lines = []
@@ -66,6 +68,7 @@ def comparison(
     Raises:
         ValueError: If neither this run nor the standard ones have such a section.
     """
+    require(["pandas"], "a table")
     import pandas as pd
 
     rows = _row_names([record], section)
