@@ -23,7 +23,10 @@ __all__ = ["Task", "file_hash", "plan", "plan_one"]
 PACKAGE = Path(__file__).resolve().parents[1]
 # what a lesson's numbers do not depend on
 _NOT_HASHED = {"runner", "cli.py", "__main__.py", "__pycache__"}
-_LIBRARIES = ("torch", "numpy", "open_clip_torch", "scikit-learn", "torchvision", "timm", "pillow", "accelerate")
+_LIBRARIES = (
+    *("torch", "numpy", "open_clip_torch", "scikit-learn", "torchvision", "timm", "accelerate", "transformers"),
+    *("tokenizers", "pillow", "pillow-heif", "pillow-avif-plugin", "pillow-jxl-plugin"),  # which pictures can be read
+)
 # arithmetic that torch and the libraries below it take from the environment: how exact products are, which instructions
 _VARIABLES = (
     "ACCELERATE_", "NVIDIA_TF32_OVERRIDE", "TORCH_ALLOW_TF32_CUBLAS_OVERRIDE", "CUBLAS_WORKSPACE_CONFIG",
