@@ -114,6 +114,21 @@ def test_adjuster_takes_the_last_layer_of_a_sequential(build, own: set[str]):
 
 
 @adjusters
+def test_adjuster_takes_a_last_layer_that_is_parametrised(build, own: set[str]):
+    x = queries().float()
+    for normed in (nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm):
+        linear = normed(nn.Linear(5, 7)).eval()
+        plain = nn.Linear(5, 7)
+        plain.load_state_dict({"weight": linear.weight.detach(), "bias": linear.bias.detach()})
+        bare = normed(nn.Linear(5, 7, bias=False)).eval()  # a layer without a parameter of its own
+        for module in (linear, nn.Sequential(nn.Linear(9, 5), linear, nn.Dropout())):
+            assert torch.equal(build(module)(x), build(plain)(x))
+        assert torch.equal(build(nn.Sequential(nn.Linear(9, 5), bare)).linear.weight, bare.weight)
+        with pytest.raises(ValueError, match="^linear must be .* that ends in LayerNorm"):
+            build(nn.Sequential(linear, nn.LayerNorm(7)))
+
+
+@adjusters
 def test_adjuster_takes_sequences_of_features(build, own: set[str]):
     head, x = build(nn.Linear(5, 7)), queries(24).float()
     together = head(x.view(4, 6, 5))
