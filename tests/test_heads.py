@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import copy
-import doctest
-import importlib
 import io
 import math
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -640,19 +637,3 @@ def test_every_name_has_a_case_in_the_contract_suite():
     assert without == {"knn"} and KNNHead in functions  # it has no gradient, which most of that suite is about
     for name, cases in HEADS_BY_NAME.items():
         assert all(isinstance(case.build(), ltnb.heads._PARTS[name]) for case in cases), name
-
-
-MODULES = ["ltnb.heads", *(f"ltnb.heads.{path.stem}" for path in Path(ltnb.heads.__file__).parent.glob("[!_]*.py"))]
-
-
-@pytest.mark.parametrize("module", [*MODULES, "ltnb.heads._saving", "ltnb.training.probe"])
-def test_examples_in_docstrings(module: str):
-    module = importlib.import_module(module)
-    torch.manual_seed(0)
-    failed, tried = doctest.testmod(module, extraglobs={"torch": torch}, optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert tried and not failed
-
-
-def test_every_public_part_has_an_example():
-    for name in ltnb.heads.__all__:
-        assert ">>> " in getattr(ltnb.heads, name).__doc__, name

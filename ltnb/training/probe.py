@@ -57,6 +57,8 @@ def fit_linear_probe(
             ``generator`` are given.
 
     Example:
+        >>> import torch
+        >>> from ltnb.training import fit_linear_probe
         >>> features, labels = torch.eye(3).repeat(20, 1), torch.arange(60) % 3
         >>> layer, history = fit_linear_probe(features, labels, num_classes=3, epochs=5, lr=0.5)
         >>> layer(torch.eye(3)).argmax(dim=1)
