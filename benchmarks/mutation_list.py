@@ -389,18 +389,18 @@ LOSSES = (
         (
             (
                 "values read while compiling",
-                "if torch.compiler.is_compiling() or _is_transforming():",
-                "if _is_transforming():",
+                "if torch.compiler.is_compiling() or is_transforming():",
+                "if is_transforming():",
             ),
             (
                 "values read inside a transform",
-                "if torch.compiler.is_compiling() or _is_transforming():",
+                "if torch.compiler.is_compiling() or is_transforming():",
                 "if torch.compiler.is_compiling():",
             ),
             ("counts read while compiling", "hidden = torch.compiler.is_compiling() or", "hidden = False or"),
             (
                 "counts read inside a transform",
-                "isinstance(class_counts, torch.Tensor) and _is_transforming()",
+                "isinstance(class_counts, torch.Tensor) and is_transforming()",
                 "False",
             ),
             ("any sum of shares", "(sums - 1).abs() <= max(1e-4,", "(sums - 1).abs() <= max(1e-2,"),
@@ -529,7 +529,7 @@ HEADS = (
             ("graph: scale of the keys left out", "(score * key_scale[:, None])", "score"),
             ("graph: not divided by the length", "(dot * square.rsqrt()).T", "dot.T"),
             ("graph: no gradient for the keys' bias", " + 0 * key_bias.sum()", ""),
-            ("graph: none in a transform", " or torch._C._are_functorch_transforms_active()", ""),
+            ("graph: none in a transform", " or is_transforming()", ""),
             ("blocks overlap in the gradient", "part = slice(lo, lo + ctx.step)", "part = slice(0, ctx.step)"),
         ),
     ),
@@ -557,6 +557,8 @@ HEADS = (
             ("classifier not frozen", "requires_grad=False", "requires_grad=True"),
             ("classifier shared with the caller", ".detach().clone(), requires_grad", ".detach(), requires_grad"),
             ("the first layer of a Sequential", "holders[-1] if holders", "holders[0] if holders"),
+            ("parts of a parametrised layer as layers", '"parametrizations" not in name and ', ""),
+            ("a parametrised layer overlooked", "parametrize.is_parametrized(module) or ", ""),
             ("sequences not put back", ".unflatten(0, features.shape[:2])", ""),
             ("bias left out", "linear.bias.to(x.dtype) if bias and", "None if bias and"),
             ("bias against the caller's wish", "if bias and linear.bias", "if linear.bias"),
@@ -607,6 +609,7 @@ HEADS = (
         ("test_heads_saving.py",),
         (
             ("settings not taken over", "setattr(self, name, found.get(name, own[name]))", "pass"),
+            ("averaged settings cut off", "state.round().to", "state.to"),
             ("sizes not compared", "if found.get(name, own[name]) != own[name]:", "if False:"),
             ("foreign settings pass", "not found.keys() <= own.keys()", "False"),
             ("old states do not load", "{prefix + _SETTINGS: self.get_extra_state(), **state_dict}", "{**state_dict}"),

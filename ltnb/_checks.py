@@ -127,7 +127,7 @@ def check_count_tensor(class_counts: Any, name: str = "class_counts") -> torch.T
     A graph that is being compiled has no values to check, and a tensor inside of a functional transform shows none:
     there it is the shape and the dtype alone, and the counts stay on their device.
     """
-    hidden = torch.compiler.is_compiling() or (isinstance(class_counts, torch.Tensor) and _is_transforming())
+    hidden = torch.compiler.is_compiling() or (isinstance(class_counts, torch.Tensor) and is_transforming())
     if not hidden:
         return torch.from_numpy(check_counts(class_counts, name))
     counts = torch.as_tensor(class_counts)
@@ -142,12 +142,12 @@ def reads_values(tensor: torch.Tensor, check_values: bool) -> bool:
     Never while compiling, where there are none yet, or inside a functional transform, where they are not those of one
     call.
     """
-    if torch.compiler.is_compiling() or _is_transforming():
+    if torch.compiler.is_compiling() or is_transforming():
         return False
     return check_values or tensor.device.type == "cpu"
 
 
-def _is_transforming() -> bool:
+def is_transforming() -> bool:
     """Whether the caller stands inside ``torch.func.grad``, ``vmap``, ``jvp`` or another functional transform."""
     # torch has no public question for it; where a version lacks this one, values are read as outside of a transform
     level = getattr(getattr(torch._C, "_functorch", None), "maybe_current_level", None)

@@ -73,7 +73,9 @@ class BalancedSampler(Sampler[int]):
     index is asked for, so ``iter()``, ``len()`` and `draw` use no epoch up. The indices of an epoch depend on
     (seed, epoch) alone, which makes them the same in a plain loop, in one that calls `set_epoch` before each epoch (as
     Lightning, accelerate and `ltnb.training.fit` do), with loader processes, and in a run that is taken up again with
-    ``set_epoch(e)``.
+    ``set_epoch(e)``. accelerate counts epochs by itself and overrules the sampler: there ``set_epoch(e)`` is called on
+    the prepared loader. Lightning with loader processes draws before it says the epoch: there a run that is taken up
+    again calls the sampler's ``set_epoch(e)`` before ``Trainer.fit``.
 
     Args:
         labels: Class of each training image, integer array, list or tensor of shape (N,), at least 0 each.

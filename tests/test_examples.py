@@ -13,10 +13,13 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ltnb import data, training
+from ltnb import data, heads, training
 
 MODULES = ("losses", "heads", "samplers", "metrics", "anchors", "retrieval", "tuning")
-OTHERS = [training.fit, data.exponential_counts, data.pareto_counts, data.shot_groups]
+OTHERS = [
+    *(data.exponential_counts, data.pareto_counts, data.shot_groups),
+    *(heads.Head.save_pretrained, training.fit, training.fit_linear_probe),
+]
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 

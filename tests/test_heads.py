@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import copy
-import doctest
-import importlib
 import io
 import math
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -111,6 +108,21 @@ def test_adjuster_takes_the_last_layer_of_a_sequential(build, own: set[str]):
     for module in (nn.Sequential(), nn.Sequential(nn.ReLU()), nn.Sequential(linear, nn.LayerNorm(7)), inner[0]):
         with pytest.raises(ValueError, match="^linear must be a trained nn.Linear, or an nn.Sequential .*, got ."):
             build(module)
+
+
+@adjusters
+def test_adjuster_takes_a_last_layer_that_is_parametrised(build, own: set[str]):
+    x = queries().float()
+    for normed in (nn.utils.parametrizations.weight_norm, nn.utils.parametrizations.spectral_norm):
+        linear = normed(nn.Linear(5, 7)).eval()
+        plain = nn.Linear(5, 7)
+        plain.load_state_dict({"weight": linear.weight.detach(), "bias": linear.bias.detach()})
+        bare = normed(nn.Linear(5, 7, bias=False)).eval()  # a layer without a parameter of its own
+        for module in (linear, nn.Sequential(nn.Linear(9, 5), linear, nn.Dropout())):
+            assert torch.equal(build(module)(x), build(plain)(x))
+        assert torch.equal(build(nn.Sequential(nn.Linear(9, 5), bare)).linear.weight, bare.weight)
+        with pytest.raises(ValueError, match="^linear must be .* that ends in LayerNorm"):
+            build(nn.Sequential(linear, nn.LayerNorm(7)))
 
 
 @adjusters
@@ -625,19 +637,3 @@ def test_every_name_has_a_case_in_the_contract_suite():
     assert without == {"knn"} and KNNHead in functions  # it has no gradient, which most of that suite is about
     for name, cases in HEADS_BY_NAME.items():
         assert all(isinstance(case.build(), ltnb.heads._PARTS[name]) for case in cases), name
-
-
-MODULES = ["ltnb.heads", *(f"ltnb.heads.{path.stem}" for path in Path(ltnb.heads.__file__).parent.glob("[!_]*.py"))]
-
-
-@pytest.mark.parametrize("module", [*MODULES, "ltnb.heads._saving", "ltnb.training.probe"])
-def test_examples_in_docstrings(module: str):
-    module = importlib.import_module(module)
-    torch.manual_seed(0)
-    failed, tried = doctest.testmod(module, extraglobs={"torch": torch}, optionflags=doctest.NORMALIZE_WHITESPACE)
-    assert tried and not failed
-
-
-def test_every_public_part_has_an_example():
-    for name in ltnb.heads.__all__:
-        assert ">>> " in getattr(ltnb.heads, name).__doc__, name

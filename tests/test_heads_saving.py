@@ -197,6 +197,21 @@ def test_a_state_with_foreign_or_damaged_settings_is_refused():
             head.load_state_dict({**head.state_dict(), "_extra_state": settings})
 
 
+@pairs
+@pytest.mark.parametrize("kind", ["averaged", "halved"])
+def test_states_may_be_averaged_or_halved_with_their_settings(name: str, build: Build, other: Build, kind: str):
+    """As weight-space ensembles, an EMA of whole states and scripts that shrink a checkpoint do, tensor by tensor."""
+
+    def changed(value: torch.Tensor) -> torch.Tensor:
+        if kind == "halved":
+            return value.half()
+        return value if value.dtype == torch.bool else 0.1 * value + 0.9 * value
+
+    found = other()
+    found.load_state_dict({key: changed(value) for key, value in build().state_dict().items()})
+    assert torch.equal(found.get_extra_state(), build().get_extra_state())
+
+
 def test_settings_may_be_numbers_of_any_library():
     head = heads.TauNormalizedClassifier(linear(), 1.0)
     head.tau = torch.tensor(0.5)

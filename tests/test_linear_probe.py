@@ -43,6 +43,18 @@ def test_depends_on_its_seed_alone() -> None:
     assert torch.equal(a, b) and not torch.equal(a, c)
 
 
+def test_a_generator_gives_the_seed() -> None:
+    x, y = blobs(80, 1)
+    generator = torch.Generator().manual_seed(1)
+    first, second = (fit_linear_probe(x, y, C, epochs=2, generator=generator)[0].weight for _ in range(2))
+    drawn = torch.randint(2**63 - 1, (2,), generator=torch.Generator().manual_seed(1)).tolist()
+    for weight, seed in zip((first, second), drawn, strict=True):
+        assert torch.equal(weight, fit_linear_probe(x, y, C, epochs=2, seed=seed)[0].weight)
+    for wrong in ({"seed": 1, "generator": generator}, {"seed": 1.5}, {"seed": -1}, {"generator": 3}):
+        with pytest.raises(ValueError, match="^(seed|generator) must be .*, got ."):
+            fit_linear_probe(x, y, C, epochs=1, **wrong)
+
+
 def test_loss_and_sampler_are_used() -> None:
     x, y = blobs(80, 1)
     plain = fit_linear_probe(x, y, C, epochs=3)[0].weight

@@ -189,6 +189,28 @@ def test_a_loader_prepared_by_accelerate_sees_the_same(case: SamplerCase):
 
 
 @samplers
+def test_accelerate_goes_on_with_the_epoch_of_the_prepared_loader(case: SamplerCase):
+    from accelerate import Accelerator
+
+    _, loader = loader_of(case)
+    prepared = Accelerator(cpu=True).prepare_data_loader(loader)
+    prepared.set_epoch(2)
+    assert [seen(prepared) for _ in range(3)] == epochs_by_draw(case)[2:5]
+
+
+def test_a_resumed_lightning_loop_with_loader_processes_draws_the_epoch_that_the_sampler_was_told():
+    """It makes the first iterator, which draws at once, before it says the epoch."""
+    sampler, loader = loader_of(SAMPLERS[0], num_workers=1)
+    sampler.set_epoch(2)  # the user, before Trainer.fit
+    batches = iter(loader)
+    for epoch in range(2, 4):
+        sampler.set_epoch(epoch)
+        if epoch > 2:
+            batches = iter(loader)
+        assert seen(batches) == epochs_by_draw(SAMPLERS[0])[epoch]
+
+
+@samplers
 def test_a_resumed_loop_goes_on_with_its_epoch(case: SamplerCase):
     sampler, loader = loader_of(case)
     sampler.set_epoch(2)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Self
 import torch
 from torch import nn
 from torch.nn import functional as F
+from torch.nn.utils import parametrize
 
 from ltnb._checks import fail
 from ltnb._numeric import full_precision
@@ -71,13 +72,19 @@ def _last_linear(linear: Any) -> nn.Linear:
     """The classifier itself, or the last module with parameters of a Sequential."""
     last = linear
     if isinstance(linear, nn.Sequential):
-        holders = [module for module in linear.modules() if any(True for _ in module.parameters(recurse=False))]
+        named = [(name.split("."), module) for name, module in linear.named_modules()]
+        # what a parametrised layer is made of (``weight_norm``) belongs to that layer
+        holders = [module for name, module in named if "parametrizations" not in name and _holds_parameters(module)]
         last = holders[-1] if holders else None
     if not isinstance(last, nn.Linear):
         expected = "a trained nn.Linear, or an nn.Sequential whose last module with parameters is one"
         ending = f" that ends in {type(last).__name__}" if last is not linear else ""
         fail("linear", expected, type(linear).__name__ + ending)
     return last
+
+
+def _holds_parameters(module: nn.Module) -> bool:
+    return parametrize.is_parametrized(module) or next(module.parameters(recurse=False), None) is not None
 
 
 def _frozen_copy(linear: nn.Linear) -> nn.Linear:

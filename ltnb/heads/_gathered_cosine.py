@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from torch.autograd.function import once_differentiable
 
+from ltnb._checks import is_transforming
+
 BLOCK = 1 << 21  # numbers of a (B, classes, M) block that are worked on at a time
 
 
@@ -25,7 +27,7 @@ def gathered_cosine(
     A graph that is compiled or exported must not depend on the batch size, and a transform of ``torch.func`` writes the
     backward pass itself: both get the same formula in plain operations, all classes at once.
     """
-    if not (torch.compiler.is_compiling() or torch._C._are_functorch_transforms_active()):
+    if not (torch.compiler.is_compiling() or is_transforming()):
         cosine: torch.Tensor = GatheredCosine.apply(
             query, image, key_bias, anchors, key_scale, gram, padding_mask, block
         )

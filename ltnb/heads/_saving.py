@@ -42,7 +42,8 @@ class Head(nn.Module):
             ValueError: The state belongs to another kind of head, or to one of other sizes.
         """
         try:
-            found = json.loads(bytes(state.cpu().tolist()))
+            # rounded: states are averaged (EMA, weight-space ensembles) or halved, settings and all
+            found = json.loads(bytes(state.round().to("cpu", torch.uint8).tolist()))
         except (AttributeError, TypeError, ValueError):
             fail("state", "of a head, with its settings as bytes", describe(state))
         own = self._config()
