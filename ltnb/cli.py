@@ -101,7 +101,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _reproduce(arguments: argparse.Namespace) -> int:
-    from ltnb.runner.settings import check_seeds, load_profile
+    from ltnb.runner.catalogue import check_seeds, load_profile
 
     profile = load_profile(arguments.profile)
     seeds = check_seeds(arguments.seeds) if arguments.seeds else ()
@@ -110,7 +110,7 @@ def _reproduce(arguments: argparse.Namespace) -> int:
 
 
 def _run(arguments: argparse.Namespace) -> int:
-    from ltnb.runner.settings import find_lesson, parse_text, read_parameters
+    from ltnb.runner.catalogue import find_lesson, parse_text, read_parameters
 
     notebook = find_lesson(arguments.lesson)
     lesson, defaults = notebook.stem, read_parameters(notebook)

@@ -17,8 +17,8 @@ from pathlib import Path
 import nbformat
 import pytest
 
+from ltnb.runner.catalogue import load_profile, read_parameters
 from ltnb.runner.lessons import normalise
-from ltnb.runner.settings import load_profile, read_parameters
 
 ROOT = Path(__file__).resolve().parents[1]
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))

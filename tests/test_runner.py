@@ -18,10 +18,7 @@ import pytest
 
 from ltnb import cli
 from ltnb.runner import doctor, execution, folders
-from ltnb.runner.display import Display
-from ltnb.runner.execution import Progress, Result, run_all, run_on_cluster, stages
-from ltnb.runner.plan import plan, plan_one
-from ltnb.runner.settings import (
+from ltnb.runner.catalogue import (
     builtin_profiles,
     check_overrides,
     find_lesson,
@@ -29,6 +26,9 @@ from ltnb.runner.settings import (
     parse_text,
     read_parameters,
 )
+from ltnb.runner.display import Display
+from ltnb.runner.execution import Progress, Result, run_all, run_on_cluster, stages
+from ltnb.runner.plan import plan, plan_one
 
 REPO = Path(__file__).resolve().parents[1]
 

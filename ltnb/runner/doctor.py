@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ltnb import __version__
+from ltnb.runner.catalogue import lesson_paths
 from ltnb.runner.execution import available_cores
-from ltnb.runner.settings import lesson_paths
 
 __all__ = ["Finding", "absent_tools", "examine", "print_findings"]
 

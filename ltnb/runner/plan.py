@@ -16,7 +16,7 @@ from ltnb._project import project_root
 from ltnb.data.locate import MissingDataError, find_folder, stamp
 from ltnb.data.registry import data_stamp
 from ltnb.data.tree import files_below
-from ltnb.runner.settings import Profile, check_overrides, find_lesson, read_parameters, unknown
+from ltnb.runner.catalogue import Profile, check_overrides, find_lesson, read_parameters, unknown
 
 __all__ = ["Task", "file_hash", "plan", "plan_one"]
 
