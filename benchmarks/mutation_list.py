@@ -30,6 +30,7 @@ LOSSES = (
         WITH_LOSSES,
         (
             ("prior without N", "counts.log() - counts.sum().log()", "counts.log()"),
+            ("options not passed on", "super().__init__(**options)", "super().__init__()"),
             ("prior over the mean count", "counts.sum().log()", "counts.mean().log()"),
             ("log(1 + n) for log n", "counts.log() -", "counts.log1p() -"),
             ("softmax over the batch", "z.log_softmax(dim=1)", "z.log_softmax(dim=0)"),
@@ -81,8 +82,7 @@ LOSSES = (
             ),
             ("smoothing left out", ", y, self.label_smoothing)", ", y)"),
             ("reduction left out", "return self.reduce(", "return ("),
-            ("reduction not passed on", "reduction=reduction, ", ""),
-            ("smoothing not passed on", "label_smoothing=label_smoothing, ", ""),
+            ("options not passed on", "super().__init__(class_counts, **options)", "super().__init__(class_counts)"),
         ),
     ),
     Target(
@@ -97,6 +97,10 @@ LOSSES = (
             ("weights left out", "terms.mean() if weights is None else terms.sum() / weights.sum()", "terms.mean()"),
             ("any reduction", 'check_choice(reduction, "reduction", get_args(Reduction))', "reduction"),
             ("values unchecked off the CPU", "self.check_values = check_values", "self.check_values = False"),
+            ("default reduction", 'self, reduction: Reduction = "mean"', 'self, reduction: Reduction = "sum"'),
+            ("smoothed by default", "label_smoothing: float = 0.0", "label_smoothing: float = 0.1"),
+            ("options not passed on", "super().__init__(**options)", "super().__init__()"),
+            ("smoothing of any size", '0.0, 1.0, ends="[)")', '0.0, 9.0, ends="[)")'),
         ),
     ),
     Target(
@@ -113,7 +117,7 @@ LOSSES = (
             ("unweighted", "self.label_smoothing, weights)", "self.label_smoothing)"),
             ("smoothing left out", "self.label_smoothing, weights)", "0.0, weights)"),
             ("default", 'normalize: Normalize = "weights"', 'normalize: Normalize = "batch"'),
-            ("default reduction", 'reduction: Reduction = "mean"', 'reduction: Reduction = "sum"'),
+            ("options not passed on", "super().__init__(class_counts, **options)", "super().__init__(class_counts)"),
         ),
     ),
     Target(
@@ -209,7 +213,7 @@ LOSSES = (
                 '        self.max_margin = check_number(scale, "scale", 0.0, ends="()")',
             ),
             ("reduction left out", "return self.reduce(", "return ("),
-            ("reduction not passed on", "reduction=reduction, ", ""),
+            ("options not passed on", "super().__init__(class_counts, **options)", "super().__init__(class_counts)"),
             ("soft targets pass", 'hard_only = "its margin belongs to one true class"', 'hard_only = ""'),
             ("default margin", "max_margin: float = 0.5", "max_margin: float = 0.3"),
             ("default scale", "scale: float = 30.0", "scale: float = 1.0"),

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import nbformat
@@ -662,7 +663,9 @@ def test_stopped_with_ctrl_c(project):
     """No kernel is left, what was finished is kept, and the command ends at once."""
     write_notebook(project / "notebooks" / "02_slow.ipynb", WRITE, SLOW.format(flag=project / "gone"), SAVE)
     finished_run(project, seed=3)
-    process = command("run", "02_slow", start_new_session=True)
+    # tests that run in the background have Ctrl-C ignored, and would hand that on
+    listening = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    process = command("run", "02_slow", start_new_session=True, preexec_fn=listening)
     pid_file = project / "runs" / "run" / "02_slow" / "seed0.partial" / "pid.txt"
     wait_for(lambda: pid_file.is_file() and pid_file.read_text())
     kernel = int(pid_file.read_text())
