@@ -43,11 +43,7 @@ class LDAMLoss(ClassificationLoss):
     hard_only = "its margin belongs to one true class"
 
     def __init__(
-        self,
-        class_counts: Any,
-        max_margin: float = 0.5,
-        scale: float = 30.0,
-        **options: Unpack[Options],
+        self, class_counts: Any, max_margin: float = 0.5, scale: float = 30.0, **options: Unpack[Options]
     ) -> None:
         super().__init__(class_counts, **options)
         self.max_margin = check_number(max_margin, "max_margin", 0.0)

@@ -160,10 +160,10 @@ def _case(
         part=part,
         name=name,
         build=build,
+        differentiable=("logits",),
         inputs=_inputs,
         extreme=_extreme,
         oracle=oracle,
-        differentiable=("logits",),
         limits=limits,
         symmetries=symmetries | ({"shift of rows": shifted} if shift else {}),
         bad_calls=(
