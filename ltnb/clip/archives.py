@@ -7,12 +7,13 @@ its SHA-256 does, when it is one that open_clip publishes.
 
 from __future__ import annotations
 
-import hashlib
 import re
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from ltnb._files import sha256_of
 
 _TWIN = "-quickgelu"
 
@@ -58,8 +59,7 @@ def known_archives() -> dict[str, KnownArchive]:
 
 def find_known(path: Path) -> KnownArchive | None:
     """The published archive that the file is, by its SHA-256; None for any other file."""
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    digest = sha256_of(path)
     known = known_archives()
     return known.get(digest) or known.get(digest[:8])
 

@@ -24,6 +24,7 @@ import torch
 from torch import nn
 
 from ltnb._checks import fail
+from ltnb._files import sha256_of
 
 _RECIPE = "recipe.json"
 _FORMAT = 2  # 2: pictures of every mode and bit depth are scaled before they are encoded
@@ -103,7 +104,7 @@ class CacheEntry:
         try:
             written = json.loads((self.folder / _RECIPE).read_text())
             for name in ("x", "y"):
-                if _sha256(self.folder / f"{name}.npy") != written["sha256"][name]:
+                if sha256_of(self.folder / f"{name}.npy") != written["sha256"][name]:
                     return None
             return _arrays(self.folder)
         except (OSError, ValueError, KeyError, TypeError):
@@ -134,7 +135,7 @@ class CacheEntry:
         try:
             yield Draft(temporary)
             with _faults_named(self.root):
-                hashes = {name: _sha256(temporary / f"{name}.npy") for name in ("x", "y")}
+                hashes = {name: sha256_of(temporary / f"{name}.npy") for name in ("x", "y")}
                 recipe = {**self.recipe, "sha256": hashes}
                 (temporary / _RECIPE).write_text(json.dumps(recipe, indent=1, sort_keys=True))
                 for file in temporary.iterdir():
@@ -220,8 +221,3 @@ def _is_alive(pid: int) -> bool:
     except OSError:  # it is there, but another user's
         pass
     return True
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

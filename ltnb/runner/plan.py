@@ -12,6 +12,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from ltnb._files import sha256_of
 from ltnb._project import project_root
 from ltnb.data.locate import MissingDataError, find_folder, stamp
 from ltnb.data.registry import data_stamp
@@ -161,7 +162,7 @@ def _stamp(value: Any) -> Any:
 
 def file_hash(path: Path) -> str | None:
     """SHA-256 of a file, None where there is none."""
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
+    return sha256_of(path) if path.is_file() else None
 
 
 @cache
