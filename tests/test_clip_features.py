@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -290,20 +291,26 @@ def test_a_draft_that_is_written_to_is_not_old(backbone, tmp_path):
     assert draft.exists()
 
 
-@pytest.fixture
+@contextmanager
 def small_files():
-    """Files of this process may have 3,500 bytes: the first batch of tokens fits, the second does not."""
+    """Files of this process may have 3,500 bytes: the first batch of tokens fits, the second does not.
+
+    Around the call alone: pytest reports while fixtures still stand, and its report may go to a file that is longer.
+    """
     resource = pytest.importorskip("resource", reason="no limits on this system")
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (3500, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 @pytest.mark.parametrize("layers", [("tokens",), ("embedding", "tokens")])
-def test_a_disk_that_takes_no_more_is_named(backbone, tmp_path, small_files, layers):
+def test_a_disk_that_takes_no_more_is_named(backbone, tmp_path, layers):
     dataset = Pictures()
-    with pytest.raises(OSError, match=r"cache '.*here' cannot be written: File too large.*cache_dir") as error:
+    refused = r"cache '.*here' cannot be written: File too large.*cache_dir"
+    with pytest.raises(OSError, match=refused) as error, small_files():
         clip.extract_layers(backbone, dataset, layers, batch_size=4, cache_dir=tmp_path / "here")
     assert error.value.errno == errno.EFBIG and entries(tmp_path / "here") == []
     assert dataset.reads == 8
