@@ -1,8 +1,8 @@
-"""The attributes of Critters and the random numbers that draw individuals from them.
+"""What a picture of a critter can show, and the random numbers that draw individuals.
 
-A critter is a body shape, a texture, two colours, a limb kind and a habitat. Everything else about a picture (pose,
-light, occlusion, ...) is individual. Attributes are stored as small integers, one column each, in the order of
-:data:`ATTRIBUTES`.
+A critter is a body shape, a texture, two colours and a kind of limbs. What is around it (habitat, companion, accessory,
+weather, something in front of it) is individual, and captions speak of both. Everything is stored as small integers,
+one column each; -1 stands for "drawn for the individual".
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-WORLD_VERSION = "critters-1"
+WORLD_VERSION = "critters-2"
 """Changes whenever a picture, a species or a text of the rendered world changes; it goes into every record."""
 
 SHAPES = (
@@ -32,6 +32,10 @@ TEXTURES = ("plain", "striped", "spotted", "checkered", "ringed", "patched", "zi
 COLOURS = ("red", "orange", "yellow", "green", "blue", "purple", "pink", "brown", "black", "white", "grey")
 LIMBS = ("wings", "fins", "legs", "stilts", "tentacles", "quills", "horns")
 HABITATS = ("meadow", "desert", "sea", "snow", "night", "forest", "cave", "city")
+ACCESSORIES = ("hat", "crown", "glasses", "balloon", "umbrella", "flag")
+WEATHERS = ("clear", "rain", "fog", "dusk")
+COVERS = ("leaf", "rock", "branch", "grass")
+NONE = "none"
 STYLES = ("photo", "sketch", "cutout", "mockup")
 MARKINGS = ("front", "middle", "rear")
 LIMB_LENGTHS = ("short", "medium", "long")
@@ -43,12 +47,24 @@ ATTRIBUTES = {
     "colour": COLOURS,
     "second_colour": COLOURS,
     "limbs": LIMBS,
-    "habitat": HABITATS,
 }
-"""The attributes that pre-training captions may mention, in storage order."""
+"""What a species is, in storage order; captions speak of it."""
 
 FINE_ATTRIBUTES = {"marking": MARKINGS, "limb_length": LIMB_LENGTHS, "pattern_scale": PATTERN_SCALES}
 """What no pre-training caption mentions: free in ``critters_lt``, part of the species in ``critters_latin_lt``."""
+
+SURROUNDINGS = {
+    "habitat": HABITATS,
+    "companion": (*SHAPES, NONE),
+    "companion_colour": COLOURS,
+    "accessory": (*ACCESSORIES, NONE),
+    "weather": WEATHERS,
+    "cover": (*COVERS, NONE),
+}
+"""What differs from picture to picture, independent of the species; captions speak of it."""
+
+OUTDOORS = ("habitat", "weather", "cover")
+"""The surroundings that only photographs show: sketches, cut-outs and mock-ups stand on paper."""
 
 RARE = {"shape": "turtle", "texture": "netted", "colour": "purple", "limbs": "quills", "habitat": "cave"}
 """Concepts that the pre-training stream shows eight times less often than the others (after VL-LTR Fig. 6)."""
@@ -76,26 +92,41 @@ RGB = (
 
 
 class Traits(NamedTuple):
-    """What is fixed for each picture, (N,) integer arrays; a fine attribute of -1 is drawn for the individual."""
+    """What N pictures show, (N,) integer arrays; -1 is drawn for the individual, except among the species' attributes.
+
+    The values are those of :data:`ATTRIBUTES`, :data:`FINE_ATTRIBUTES`, :data:`SURROUNDINGS` and :data:`STYLES`; a
+    ``marking`` of 3 is none.
+    """
 
     shape: np.ndarray
     texture: np.ndarray
     colour: np.ndarray
     second_colour: np.ndarray
     limbs: np.ndarray
-    habitat: np.ndarray
     marking: np.ndarray
     limb_length: np.ndarray
     pattern_scale: np.ndarray
+    habitat: np.ndarray
+    companion: np.ndarray
+    companion_colour: np.ndarray
+    accessory: np.ndarray
+    weather: np.ndarray
+    cover: np.ndarray
     style: np.ndarray
 
     @classmethod
-    def of(cls, table: np.ndarray, fine: np.ndarray | None = None, style: np.ndarray | int = 0) -> Traits:
-        """From a (N, 6) table of :data:`ATTRIBUTES`, perhaps a (N, 3) one of :data:`FINE_ATTRIBUTES`, and styles."""
+    def of(
+        cls,
+        table: np.ndarray,
+        fine: np.ndarray | None = None,
+        surroundings: np.ndarray | None = None,
+        style: np.ndarray | int = 0,
+    ) -> Traits:
+        """From an (N, 5) table of :data:`ATTRIBUTES`, perhaps (N, 3) fine attributes, (N, 6) surroundings, styles."""
         n = len(table)
-        fine = np.full((n, 3), -1, dtype=np.int64) if fine is None else fine
-        styles = np.broadcast_to(np.asarray(style, dtype=np.int64), (n,))
-        return cls._make([*np.asarray(table, dtype=np.int64).T, *np.asarray(fine, dtype=np.int64).T, styles])
+        parts = [table, *(np.full((n, k), -1) if p is None else p for p, k in ((fine, 3), (surroundings, 6)))]
+        columns = [column for part in parts for column in np.asarray(part, dtype=np.int64).T]
+        return cls._make([*columns, np.broadcast_to(np.asarray(style, dtype=np.int64), (n,))])
 
     def take(self, rows: np.ndarray | slice) -> Traits:
         """The traits of some rows."""
@@ -133,9 +164,9 @@ def uniforms(seed: int, indices: np.ndarray, columns: int, stream: int = 0) -> n
 
 
 def combination_code(table: np.ndarray) -> np.ndarray:
-    """One integer for each (shape, texture, colour, second colour, limbs), habitats left out: (N, >=5) -> (N,)."""
+    """One integer for each row of an (N, 5) table of :data:`ATTRIBUTES`: (N,)."""
     table = np.asarray(table, dtype=np.int64)
     code = np.zeros(len(table), dtype=np.int64)
-    for column, size in enumerate((len(SHAPES), len(TEXTURES), len(COLOURS), len(COLOURS), len(LIMBS))):
-        code = code * size + table[:, column]
+    for column, values in enumerate(ATTRIBUTES.values()):
+        code = code * len(values) + table[:, column]
     return code

@@ -84,7 +84,7 @@ from ltnb._checks import check_choice, check_integer, check_number
 from ltnb.critters.attributes import WORLD_VERSION, Traits
 from ltnb.critters.images import CritterImages, render_seed
 from ltnb.critters.pool import pool_images
-from ltnb.critters.species import SpeciesWorld, species_world
+from ltnb.critters.species import SpeciesWorld, species_world, with_morphs
 from ltnb.critters.texts import world_texts
 from ltnb.critters.truth import RENDERED, CritterTruth, PoolTruth, truth
 from ltnb.data.containers import LongTailData
@@ -192,23 +192,26 @@ def _critters(
     )
 
 
-def calibration_data(world: str = "calibration", seed: int = 0, *, test_per_class: int = 20) -> LongTailData:
+def calibration_data(
+    world: str = "calibration", seed: int = 0, *, test_per_class: int = 20, imbalance: float = _GROUP_IMBALANCE
+) -> LongTailData:
     """A long-tailed set of calibration species, on which the premises are measured; no lesson trains or tests on it.
 
     Args:
         world: ``calibration`` (telling names) or ``calibration_latin``.
         seed: as in :func:`critters_lt`.
         test_per_class: test and validation pictures of a class.
+        imbalance: largest over smallest class count; the largest has 320.
 
     Returns:
-        The data set, at imbalance 100, without texts and pool.
+        The data set, without texts and pool.
 
     Raises:
         ValueError: an argument out of range.
     """
     species = species_world(check_choice(world, "world", ("calibration", "calibration_latin")))
     c, n_test = len(species.names), check_integer(test_per_class, "test_per_class", 1)
-    counts = exponential_counts(320, c, _GROUP_IMBALANCE)[_places(world, seed, c)]
+    counts = exponential_counts(320, c, imbalance)[_places(world, seed, c)]
     return LongTailData(
         name=world,
         **_splits(species, world, seed, counts, n_test, n_test),
@@ -240,10 +243,11 @@ def _individuals(species: SpeciesWorld, world: str, split: str, seed: int, count
     """The first `counts` individuals of each species in one stream, as (N,) photographs in class order."""
     labels = np.repeat(np.arange(len(counts)), counts)
     within = np.concatenate([np.arange(n) for n in counts])
+    stream, numbers = render_seed(world, split, seed), CLASS_STRIDE * labels + within
     return CritterImages(
-        render_seed(world, split, seed),
-        CLASS_STRIDE * labels + within,
-        Traits.of(species.table[labels], species.fine[labels]),
+        stream,
+        numbers,
+        Traits.of(with_morphs(species, labels, stream, numbers), species.fine[labels]),
         labels,
         f"{world} {split}, seed {seed}",
     )

@@ -12,7 +12,8 @@ import torch
 
 from ltnb._checks import check_choice, check_integer, fail, to_array
 from ltnb.critters.attributes import WORLD_VERSION, Traits
-from ltnb.critters.render import SIZE, WORLD, render
+from ltnb.critters.individuals import WORLD
+from ltnb.critters.render import SIZE, render
 from ltnb.critters.species import WORLDS
 
 SPLITS = ("train", "val", "test", "pool")

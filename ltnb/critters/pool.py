@@ -22,7 +22,6 @@ _TARGET, _NEAR = 0.15, 0.30
 _STYLE_SHARES = np.array([0.25, 0.25, 0.25, 0.25])  # of STYLES
 _NAMES = (*ATTRIBUTES, *FINE_ATTRIBUTES)
 _SIZES = np.array([len(v) for v in (*ATTRIBUTES.values(), *FINE_ATTRIBUTES.values())])
-_HABITAT = _NAMES.index("habitat")
 _COLOURS = (_NAMES.index("colour"), _NAMES.index("second_colour"))
 _STREAM = 40  # of the counter-based numbers; the renderer uses stream 0 of the same seed
 _ATTEMPTS = 64
@@ -33,7 +32,7 @@ class PoolRecipe:
     """What each picture of a pool shows; N pictures.
 
     Attributes:
-        traits: (N, 9) int64, columns as ``ATTRIBUTES`` and ``FINE_ATTRIBUTES``, -1 = free.
+        traits: (N, 8) int64, columns as ``ATTRIBUTES`` and ``FINE_ATTRIBUTES``, -1 = free.
         style: (N,) int64, of ``STYLES``.
         kind: (N,) int64, of ``POOL_KINDS``.
         species: (N,) int64, the class shown by a target, -1 elsewhere.
@@ -57,24 +56,24 @@ class PoolRecipe:
 def near_misses(world: str, num_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """All animals that differ from one of the first species in one visible attribute and are no species of any world.
 
-    Habitats are individual and do not count. Fine attributes count where they belong to the species.
+    Fine attributes count where they belong to the species.
 
     Args:
         world: one of :data:`ltnb.critters.species.WORLDS`.
         num_classes: how many species are classes of the data set.
 
     Returns:
-        (K, 9) traits, (K,) species, (K,) changed column, (K,) cumulative probability: each species, and each attribute
+        (K, 8) traits, (K,) species, (K,) changed column, (K,) cumulative probability: each species, and each attribute
         of a species, is equally likely.
     """
     drawn = species_world(world)
     whole = np.hstack([drawn.table, drawn.fine])
-    taken = {tuple(row) for row in np.delete(whole, _HABITAT, axis=1).tolist()}
+    taken = {tuple(row) for row in whole.tolist()}
     rows, origin, columns = [], [], []
     for c, row in enumerate(whole[:num_classes]):
         for column in range(len(_NAMES)):
             plain = row[1] == TEXTURES.index("plain")
-            if column == _HABITAT or row[column] < 0 or (_NAMES[column] == "pattern_scale" and plain):
+            if row[column] < 0 or (_NAMES[column] == "pattern_scale" and plain):
                 continue
             for value in range(_SIZES[column]):
                 other = row.copy()
@@ -82,7 +81,7 @@ def near_misses(world: str, num_classes: int) -> tuple[np.ndarray, np.ndarray, n
                 medium = _NAMES[column] == "limb_length" and value == 1  # too like both others
                 if value == row[column] or other[2] == other[3] or medium:
                     continue
-                if tuple(np.delete(other, _HABITAT).tolist()) not in taken:
+                if tuple(other.tolist()) not in taken:
                     rows.append(other)
                     origin.append(c)
                     columns.append(column)
@@ -130,14 +129,14 @@ def pool_recipe(world: str, seed: int, size: int, num_classes: int) -> PoolRecip
 
 
 def _others(world: str, stream: int, numbers: np.ndarray) -> np.ndarray:
-    """(N, 6) attributes of animals that differ from every species of the world in two attributes or more."""
-    known = species_world(world).table[:, :_HABITAT]
+    """(N, 5) attributes of animals that differ from every species of the world in two attributes or more."""
+    known = species_world(world).table
     table = np.empty((len(numbers), len(ATTRIBUTES)), dtype=np.int64)
     todo = np.arange(len(numbers))
     for attempt in range(1, _ATTEMPTS):
         u = uniforms(stream, numbers[todo], len(ATTRIBUTES), stream=_STREAM + attempt)
         table[todo] = (u * _SIZES[: len(ATTRIBUTES)]).astype(np.int64)
-        nearest = (table[todo, None, :_HABITAT] != known).sum(-1).min(1)
+        nearest = (table[todo, None] != known).sum(-1).min(1)
         todo = todo[(nearest < 2) | (table[todo, 2] == table[todo, 3])]
         if not len(todo):
             break
@@ -148,7 +147,7 @@ def pool_images(world: str, seed: int, size: int, num_classes: int) -> CritterIm
     """The pool as a dataset of unlabelled pictures, every label -1; arguments as for :func:`pool_recipe`."""
     recipe = pool_recipe(world, seed, size, num_classes)
     coarse, fine = recipe.traits[:, : len(ATTRIBUTES)], recipe.traits[:, len(ATTRIBUTES) :]
-    traits = Traits.of(coarse, fine, recipe.style)
+    traits = Traits.of(coarse, fine, style=recipe.style)
     return CritterImages(
         render_seed(world, "pool", seed), np.arange(size), traits, np.full(size, -1), f"{world} pool, seed {seed}"
     )

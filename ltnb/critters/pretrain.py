@@ -22,6 +22,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from ltnb.clip import towers
 from ltnb.clip.mini import (
     VocabularyMap,
     build_mini,
@@ -33,11 +34,10 @@ from ltnb.clip.mini import (
     weights_path,
 )
 from ltnb.clip.precision import ComputeType, Precision, arithmetic, resolve_device, resolve_precision
-from ltnb.clip.towers import encode_text
 from ltnb.critters.attributes import RARE, WORLD_VERSION
 from ltnb.critters.captions import stream_batch, vocabulary_texts
+from ltnb.critters.individuals import EASY, WORLD
 from ltnb.critters.pretrain_scores import write_zero_shot
-from ltnb.critters.render import EASY, WORLD
 from ltnb.results.environment import environment
 from ltnb.training.checkpoint import load_checkpoint, save_checkpoint
 
@@ -122,12 +122,20 @@ class _Student(nn.Module):
         """Mean of both directions over the batch."""
         device = self.model.logit_scale.device
         with arithmetic(self.precision, device):
-            image = self.model.encode_image(pixels.to(device))
-            text = encode_text(self.model, self.rows(self.tokenizer(captions)).to(device))
+            image = self._encode_image(pixels.to(device))
+            text = towers.encode_text(self.model, self.rows(self.tokenizer(captions)).to(device))
         image, text = F.normalize(image.float(), dim=-1), F.normalize(text.float(), dim=-1)
         logits = self.model.logit_scale.exp() * image @ text.T
         label = torch.arange(len(logits), device=device)
         return 0.5 * (F.cross_entropy(logits, label) + F.cross_entropy(logits.T, label))
+
+
+    def _encode_image(self, pixels: Tensor) -> Tensor:
+        """Embeddings of a batch; of a ViT's last block only the token that is read is computed."""
+        visual = self.model.visual
+        if towers.reads_class_token(visual):
+            return towers.class_token(visual, pixels)["embedding"]()
+        return self.model.encode_image(pixels)
 
 
 def _optimizer(model: nn.Module, lr: float, weight_decay: float) -> torch.optim.AdamW:
@@ -153,7 +161,7 @@ def pretrain(
     text_from: Path | None = None,
     stop_after: int | None = None,
     log_every: int = 20,
-    checkpoint_every: int = 200,
+    checkpoint_every: int = 100,
     device: str = "auto",
     precision: Precision = "auto",
 ) -> list[tuple[int, float]]:

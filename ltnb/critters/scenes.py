@@ -1,4 +1,4 @@
-"""Banks the renderer looks up, drawn once from fixed seeds: habitats, textures to wear, things to hide behind."""
+"""Banks the renderer looks up, drawn once from fixed seeds: habitats, textures to wear, weather."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from functools import lru_cache
 
 import numpy as np
 
-from ltnb.critters.attributes import HABITATS, TEXTURES
+from ltnb.critters.attributes import HABITATS, TEXTURES, WEATHERS
 
 SCENE_SIZE = 88
 SCENES_PER_HABITAT = 16
 TILE_SIZE = 64
 TILES_PER_TEXTURE = 3
-OCCLUDERS = 12
-OCCLUDER_SIZE = 64
+VEIL_SIZE = 64
+VEILS_PER_WEATHER = 6
 
 
 def _grid(size: int) -> tuple[np.ndarray, np.ndarray]:
@@ -187,31 +187,27 @@ def _tile(kind: str, rng: np.random.Generator) -> np.ndarray:
     raise ValueError(f"kind must be one of {TEXTURES}, got {kind!r}")
 
 
-def _occluder(number: int, rng: np.random.Generator) -> np.ndarray:
-    """A leaf, rock, branch or grass tuft, (64, 64, 4) RGB and cover in 0..1."""
-    x, y = _grid(OCCLUDER_SIZE)
-    x, y = 2 * x - 1, 2 * y - 1
-    sharp = OCCLUDER_SIZE / 4
-    kind = number % 4
-    if kind == 0:
-        shape = 0.55 - np.maximum(np.hypot(x - 0.35, y), np.hypot(x + 0.35, y)) + 0.35
-        colour = np.where(np.abs(y)[..., None] < 0.05, (0.55, 0.7, 0.35), (0.3 + 0.2 * rng.random(), 0.52, 0.22))
-    elif kind == 1:
-        bump = 0.1 * np.sin(5 * np.arctan2(y, x) + 6 * rng.random())
-        shape = 0.72 + bump - np.hypot(x, y * 1.2)
-        tone = 0.45 + 0.2 * rng.random()
-        colour = np.stack([tone - 0.12 * y, tone - 0.12 * y, tone + 0.02 - 0.12 * y], -1)
-    elif kind == 2:
-        shape = 0.12 - np.abs(y - 0.12 * np.sin(4 * x)) - 0.03 * x
-        colour = np.broadcast_to((0.4, 0.29, 0.18), (*x.shape, 3))
+def _veil(kind: str, rng: np.random.Generator) -> np.ndarray:
+    """What weather lays over a picture, (64, 64, 4) RGB and cover in 0..1."""
+    x, y = _grid(VEIL_SIZE)
+    if kind == "clear":
+        colour, cover = np.zeros((VEIL_SIZE, VEIL_SIZE, 3)), np.zeros_like(x)
+    elif kind == "rain":
+        cover = np.full_like(x, 0.16)
+        for _ in range(46):
+            cx, cy, length = rng.random(), rng.random() * 1.2 - 0.1, 0.1 + 0.1 * rng.random()
+            along = (y - cy) / length
+            streak = (np.abs(along) < 0.5) * np.clip(1.3 - np.abs(x - cx + 0.25 * (y - cy)) * VEIL_SIZE, 0, 1)
+            cover = np.maximum(cover, 0.75 * streak)
+        colour = np.where((cover > 0.2)[..., None], (0.8, 0.9, 1.0), (0.3, 0.36, 0.46))
+    elif kind == "fog":
+        cover = 0.34 + 0.36 * _smooth_noise(rng, VEIL_SIZE, 4)
+        colour = np.broadcast_to((0.86, 0.88, 0.9), (VEIL_SIZE, VEIL_SIZE, 3))
+    elif kind == "dusk":
+        colour, cover = _fill((0.36, 0.16, 0.46), (0.98, 0.5, 0.16), y), 0.44 + 0.06 * rng.random() + 0 * x
     else:
-        blades = [
-            0.09 * (1 - (1 - y) / 2) - np.abs(x - bx - lean * (1 - y) ** 2)
-            for bx, lean in zip(rng.uniform(-0.7, 0.7, 7), rng.uniform(-0.2, 0.2, 7), strict=True)
-        ]
-        shape = np.max(blades, axis=0)
-        colour = np.broadcast_to((0.3, 0.56, 0.24), (*x.shape, 3))
-    return np.dstack([colour, np.clip(shape * sharp, 0, 1)])
+        raise ValueError(f"kind must be one of {WEATHERS}, got {kind!r}")
+    return np.dstack([colour, cover])
 
 
 @lru_cache(maxsize=1)
@@ -231,9 +227,8 @@ def tiles() -> np.ndarray:
 
 
 @lru_cache(maxsize=1)
-def occluders() -> np.ndarray:
-    """(12, 4, 64, 64) float32: RGB and cover."""
-    rng = np.random.default_rng(20_263)
-    bank = np.stack([_occluder(i, rng) for i in range(OCCLUDERS)]).transpose(0, 3, 1, 2).astype(np.float32)
-    bank[:, 3, 0], bank[:, 3, -1], bank[:, 3, :, 0], bank[:, 3, :, -1] = 0, 0, 0, 0
-    return bank
+def veils() -> np.ndarray:
+    """(4 * 6, 4, 64, 64) float32: RGB and cover, six of each weather in order; the first six are empty."""
+    rng = np.random.default_rng(20_265)
+    bank = [_veil(kind, rng) for kind in WEATHERS for _ in range(VEILS_PER_WEATHER)]
+    return np.stack(bank).transpose(0, 3, 1, 2).astype(np.float32)

@@ -239,6 +239,13 @@ def _limb(kind: str, shape: str, reach: float) -> Field:
     raise ValueError(f"kind must be one of {LIMBS}, got {kind!r}")
 
 
+def head_of(shape: str) -> tuple[tuple[float, float], float]:
+    """The middle of the eyes of a body, and where its head ends above them."""
+    x, y = (float(value) for value in np.mean(_EYES[shape], axis=0))
+    column = (_BODIES[shape]() < 0) & (np.abs(X - x) < 0.12) & (Y < y + 0.1)
+    return (x, y), float(Y[column].min(initial=y))
+
+
 REACH = (0.4, 1.0, 1.7)
 """How far limbs stick out for each of :data:`~ltnb.critters.attributes.LIMB_LENGTHS`."""
 

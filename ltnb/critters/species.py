@@ -15,21 +15,13 @@ from ltnb.critters.attributes import (
     ATTRIBUTES,
     COLOURS,
     FINE_ATTRIBUTES,
-    LIMBS,
+    HABITATS,
     SHAPES,
     TEXTURES,
     combination_code,
+    uniforms,
 )
-
-LIMB_ADJECTIVES = {
-    "wings": "winged",
-    "fins": "finned",
-    "legs": "footed",
-    "stilts": "stilted",
-    "tentacles": "tentacled",
-    "quills": "quilled",
-    "horns": "horned",
-}
+from ltnb.critters.words import EPITHETS, LIMB_ADJECTIVES, LIMB_SINGULAR
 
 
 @dataclass(frozen=True)
@@ -38,15 +30,19 @@ class SpeciesWorld:
 
     Attributes:
         names: C class names.
-        table: (C, 6) int64, columns as :data:`~ltnb.critters.attributes.ATTRIBUTES`.
+        table: (C, 5) int64, columns as :data:`~ltnb.critters.attributes.ATTRIBUTES`.
         fine: (C, 3) int64, columns as :data:`~ltnb.critters.attributes.FINE_ATTRIBUTES`; -1 = free.
         family: (C,) int64; species of one family differ in few attributes.
+        told: (C, 5) bool, which attributes the name tells.
+        morph: (C,) int64, the attribute in which some individuals are morphs, -1 for species without morphs.
     """
 
     names: tuple[str, ...]
     table: np.ndarray
     fine: np.ndarray
     family: np.ndarray
+    told: np.ndarray
+    morph: np.ndarray
 
     def first(self, num_classes: int) -> SpeciesWorld:
         """The first species only, the classes of a data set."""
@@ -67,6 +63,16 @@ _SIZES = [len(values) for values in ATTRIBUTES.values()]
 _CHANGEABLE = (1, 2, 3, 4)  # texture, colour, second colour, limbs
 
 
+MORPHING = 0.5
+"""Share of the species that have morphs."""
+MORPHS = 0.25
+"""Share of the individuals of such a species that are morphs: one attribute is another, drawn for the individual."""
+_MORPH_STREAM = 30  # of the counter-based numbers; the renderer uses stream 0 of the same seed
+_MORPHABLE = (1, 2, 3)  # texture and colours
+_TELLS_ALL = 2 / 3  # share of the names that tell all five attributes; the others tell four
+_MISLEADING = 0.15  # share of the names with a word that misleads: a habitat, or another animal
+
+
 def _base(rng: np.random.Generator, shape: int) -> np.ndarray:
     row = np.array([rng.integers(size) for size in _SIZES])
     row[0] = shape
@@ -76,27 +82,31 @@ def _base(rng: np.random.Generator, shape: int) -> np.ndarray:
 
 def _sibling(rng: np.random.Generator, base: np.ndarray, column: int) -> np.ndarray:
     row = base.copy()
-    row[5] = rng.integers(_SIZES[5])
     while row[column] == base[column] or row[2] == row[3]:
         row[column] = rng.integers(_SIZES[column])
     return row
 
 
-def _telling_name(rng: np.random.Generator, row: np.ndarray, must_tell: int | None) -> str:
-    """Shape and two more attributes; `must_tell` is the column that differs from the base of the family."""
-    texture, colour, second, limbs = TEXTURES[row[1]], COLOURS[row[2]], COLOURS[row[3]], LIMB_ADJECTIVES[LIMBS[row[4]]]
-    options = {1: (1, 2), 2: (2, 4), 3: (3, 1), 4: (4, 1)}
-    told = options[must_tell] if must_tell is not None else tuple(rng.choice([1, 2, 4], 2, replace=False))
+def _telling_name(rng: np.random.Generator, row: np.ndarray, must_tell: int | None) -> tuple[str, list[bool]]:
+    """A name, and which attributes it tells; `must_tell` is the column that differs from the base of the family."""
+    shape, texture, colour, second, limbs = (values[i] for values, i in zip(ATTRIBUTES.values(), row, strict=True))
+    told = [True] * 5
+    if rng.random() >= _TELLS_ALL:
+        told[rng.choice([c for c in _CHANGEABLE if c != must_tell])] = False
     words = []
-    if 1 in told:
-        words.append(texture)
-    if 2 in told:
-        words.append(colour)
-    if 3 in told:
-        words.append(f"{second}-{limbs}")
-    elif 4 in told:
-        words.append(limbs)
-    return " ".join([*words, SHAPES[row[0]]])
+    if told[1]:
+        words.append(EPITHETS[texture] if rng.random() < 0.3 else texture)
+    if told[2]:
+        words.append(colour if told[4] or not told[3] else f"{colour}-and-{second}")
+    if rng.random() < 0.25:
+        words.reverse()
+    if told[3] and told[4]:
+        words.append(f"{second}{LIMB_SINGULAR[limbs]}" if rng.random() < 0.4 else f"{second}-{LIMB_ADJECTIVES[limbs]}")
+    elif told[4]:
+        words.append(LIMB_ADJECTIVES[limbs])
+    if rng.random() < _MISLEADING:
+        words.append(str(rng.choice([other for other in (*HABITATS, *SHAPES) if other != shape])))
+    return " ".join([*words, shape]), told
 
 
 _ONSETS = ("b", "c", "d", "f", "g", "l", "m", "n", "p", "r", "s", "t", "v", "br", "cr", "pl", "str")
@@ -128,6 +138,7 @@ def species_world(world: str) -> SpeciesWorld:
     fine: list[list[int]] = []
     family: list[int] = []
     names: list[str] = []
+    told: list[list[bool]] = []
     shapes = rng.permutation(np.resize(np.arange(len(SHAPES)), families))
     seen: set[int] = set()
     for number, shape in enumerate(shapes):
@@ -139,21 +150,27 @@ def species_world(world: str) -> SpeciesWorld:
             genus = _latin_word(rng, _GENUS_ENDS).capitalize()
             if fine_variants:
                 found = [f"{genus} {_latin_word(rng, _SPECIES_ENDS)}" for _ in range(siblings * fine_variants)]
+                tells = [[False] * len(base)] * len(found)
             else:
-                found = [
-                    _telling_name(rng, row, None if i == 0 else int(columns[i - 1])) for i, row in enumerate(group)
-                ]
+                must_tell = [None, *columns.tolist()]
+                named = [_telling_name(rng, row, column) for row, column in zip(group, must_tell, strict=True)]
+                found, tells = [name for name, _ in named], [which for _, which in named]
             if len(set(found)) == len(found) and not set(found) & set(names) and not codes & seen:
                 break
         seen |= codes
         names += found
+        told += tells
         for row in group:
             variants = _fine_variants(rng, plain=row[1] == 0)[:fine_variants] if fine_variants else [[-1, -1, -1]]
             for variant in variants:
                 rows.append(row)
                 family.append(number)
                 fine.append(variant)
-    return SpeciesWorld(tuple(names), np.stack(rows), np.array(fine), np.array(family))
+    table = np.stack(rows)
+    column = rng.choice(_MORPHABLE, size=len(table))
+    column[table[:, 1] == TEXTURES.index("plain")] = 2  # nothing else of a plain animal shows well
+    morph = np.where(rng.random(len(table)) < MORPHING, column, -1)
+    return SpeciesWorld(tuple(names), table, np.array(fine), np.array(family), np.array(told), morph)
 
 
 def _fine_variants(rng: np.random.Generator, plain: bool) -> list[list[int]]:
@@ -165,6 +182,34 @@ def _fine_variants(rng: np.random.Generator, plain: bool) -> list[list[int]]:
     if plain:
         order = order[np.sort(np.unique(order % 6, return_index=True)[1])]
     return [[int(i) % 3, 2 * (int(i) // 3 % 2), int(i) // 6] for i in order]
+
+
+def with_morphs(species: SpeciesWorld, labels: np.ndarray, seed: int, numbers: np.ndarray) -> np.ndarray:
+    """What individuals of some species really are: those of most, and morphs that are one attribute off.
+
+    Args:
+        species: the species.
+        labels: (N,) species of each individual.
+        seed: the stream of individuals.
+        numbers: (N,) number of each individual in it.
+
+    Returns:
+        (N, 5) attributes; a morph never has two equal colours.
+    """
+    table = species.table[labels].copy()
+    column = species.morph[labels]
+    u = uniforms(seed, numbers, 2, stream=_MORPH_STREAM)
+    for c in _MORPHABLE:
+        rows = np.flatnonzero((column == c) & (u[:, 0] < MORPHS))
+        own, size = table[rows, c], _SIZES[c]
+        value = (own + 1 + (u[rows, 1] * (size - 1)).astype(np.int64)) % size
+        if c != 1:
+            other = table[rows, 5 - c]
+            clash = value == other
+            value[clash] = (value[clash] + 1) % size
+            value[value == own] = (value[value == own] + 1) % size
+        table[rows, c] = value
+    return table
 
 
 @lru_cache(maxsize=1)

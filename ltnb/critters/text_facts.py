@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
 
 from ltnb.critters.attributes import ATTRIBUTES, FINE_ATTRIBUTES
-from ltnb.critters.species import LIMB_ADJECTIVES, species_world
+from ltnb.critters.species import species_world
 from ltnb.critters.text_grammar import SUBJECTS, Told, pick
 
 _NAMED = 0.5  # how often a sentence calls the species by its name
@@ -21,13 +20,13 @@ class Species:
 
     Attributes:
         name: its class name.
-        telling: whether the name itself tells attributes.
+        told: the attributes that the name itself tells.
         facts: its attribute words; fine ones where they belong to the species and can be seen.
         others: the facts of all other species of its world.
     """
 
     name: str
-    telling: bool
+    told: frozenset[str]
     facts: Told
     others: tuple[Told, ...]
 
@@ -35,12 +34,6 @@ class Species:
     def plain(self) -> bool:
         """Whether it has no pattern, so that only its limbs show the second colour."""
         return self.facts["texture"] == "plain"
-
-    def told_by_name(self) -> set[str]:
-        """The attributes that a telling name tells."""
-        words = set(re.split("[ -]", self.name)) if self.telling else set()
-        shown = {**self.facts, "limbs": LIMB_ADJECTIVES[self.facts["limbs"]]}
-        return {key for key, value in shown.items() if value in words}
 
     def subject(self, rng: np.random.Generator, may_tell: bool = False) -> tuple[str, bool]:
         """Who a sentence is about, and whether that is the name.

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ltnb.critters.captions import HABITAT_PHRASES, TEXTURE_NOUNS
+from ltnb.critters.words import HABITAT_PHRASES, TEXTURE_NOUNS, with_article
 
 Told = dict[str, str]
 """Attribute name -> value word for what a sentence tells, coarse and fine attributes alike."""
@@ -32,11 +32,6 @@ def pick(rng: np.random.Generator, options: Sequence[str]) -> str:
 def sentence(text: str) -> str:
     """First letter large, a full stop at the end."""
     return f"{text[0].upper()}{text[1:]}."
-
-
-def with_article(noun: str) -> str:
-    """The noun with "a" or "an"."""
-    return f"{'an' if noun[0] in 'aeiou' else 'a'} {noun}"
 
 
 def _joined(parts: list[str]) -> str:

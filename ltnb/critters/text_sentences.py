@@ -6,9 +6,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ltnb.critters.captions import PLACES, noise_text
+from ltnb.critters.captions import noise_text
 from ltnb.critters.text_facts import Species, false_facts, some, true_facts
-from ltnb.critters.text_grammar import Told, pick, sentence, statement, with_article
+from ltnb.critters.text_grammar import Told, pick, sentence, statement
+from ltnb.critters.words import PLACES, with_article
 
 _PERSONS = ("king", "queen", "bishop", "emperor")
 _HOUSES = ("museum", "university", "library", "castle", "press", "market")

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltnb._checks import check_choice
-from ltnb.critters.attributes import ATTRIBUTES, FINE_ATTRIBUTES, STYLES, TEXTURES
+from ltnb.critters.attributes import ATTRIBUTES, FINE_ATTRIBUTES, NONE, OUTDOORS, STYLES, SURROUNDINGS, TEXTURES
 from ltnb.critters.images import SPLITS, CritterImages, render_seed
+from ltnb.critters.individuals import shown
 from ltnb.critters.pool import POOL_KINDS, pool_recipe
-from ltnb.critters.render import fine_traits, seen_habitat
 from ltnb.critters.species import species_world
 from ltnb.critters.texts import world_texts
 from ltnb.data.containers import LongTailData
@@ -21,7 +21,13 @@ from ltnb.data.containers import LongTailData
 RENDERED = {"critters_lt": "lt", "critters_latin_lt": "latin"}
 """Name of each rendered data set -> its world."""
 
-VALUES = {**ATTRIBUTES, **FINE_ATTRIBUTES, "marking": (*FINE_ATTRIBUTES["marking"], "none"), "style": STYLES}
+VALUES = {
+    **ATTRIBUTES,
+    **FINE_ATTRIBUTES,
+    "marking": (*FINE_ATTRIBUTES["marking"], NONE),
+    **SURROUNDINGS,
+    "style": STYLES,
+}
 """The value words of each attribute of a picture, in the order of the integers that stand for them."""
 
 
@@ -57,8 +63,9 @@ class CritterTruth:
         corpus_kinds: C lists, the kind of each sentence of ``data.corpus``.
         descriptor_kinds: C lists, the kind of each descriptor of ``data.descriptors``.
         images: part (``train``, ``val``, ``test``, ``pool``) -> attribute name -> (N,) int64, what each picture shows.
-            ``habitat`` is the one to be seen, -1 for pictures without surroundings; ``marking`` 3 is none;
-            ``pattern_scale`` is -1 for plain animals. Sketches show hardly any colour.
+            A morph shows another attribute than its class. ``habitat``, ``weather`` and ``cover`` are -1 in
+            pictures without surroundings, ``companion_colour`` -1 without a companion, ``pattern_scale`` -1 for plain
+            animals. Sketches show hardly any colour.
         pool: which species the pool shows, None without a pool.
     """
 
@@ -71,14 +78,14 @@ class CritterTruth:
     pool: PoolTruth | None
 
     def shows(self, part: str, **words: str) -> np.ndarray:
-        """Which pictures show all of some attributes, e.g. ``truth.shows("test", limbs="horns", colour="red")``.
+        """Which pictures show all of some words, e.g. ``truth.shows("test", limbs="horns", companion="frog")``.
 
         Args:
             part: ``train``, ``val``, ``test`` or ``pool``.
             **words: attribute name = value word, see :data:`VALUES`.
 
         Returns:
-            (N,) bool. A small animal in the background does not count.
+            (N,) bool. Only ``companion`` speaks of the animal beside the critter.
 
         Raises:
             ValueError: unknown part, attribute or word.
@@ -129,16 +136,14 @@ def truth(data: LongTailData) -> CritterTruth:
 
 def image_attributes(images: CritterImages) -> dict[str, np.ndarray]:
     """What each of N pictures shows: attribute name -> (N,) int64, see :class:`CritterTruth`."""
-    seed, numbers, traits = images._seed, images._numbers, images._traits
-    marking, length, scale = fine_traits(seed, numbers, traits)
-    seen = seen_habitat(seed, numbers, traits.habitat)
-    return {
-        **{name: np.array(getattr(traits, name)) for name in ATTRIBUTES},
-        "habitat": np.where(traits.style == STYLES.index("photo"), seen, -1),
-        "marking": marking,
-        "limb_length": length,
-        "pattern_scale": np.where(traits.texture == TEXTURES.index("plain"), -1, scale),
-        "style": np.array(traits.style),
+    seen = shown(images._seed, images._numbers, images._traits)._asdict()
+    for name in OUTDOORS:
+        seen[name] = np.where(seen["style"] == STYLES.index("photo"), seen[name], -1)
+    alone = seen["companion"] == SURROUNDINGS["companion"].index(NONE)
+    plain = seen["texture"] == TEXTURES.index("plain")
+    return seen | {
+        "companion_colour": np.where(alone, -1, seen["companion_colour"]),
+        "pattern_scale": np.where(plain, -1, seen["pattern_scale"]),
     }
 
 
