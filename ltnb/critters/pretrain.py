@@ -129,7 +129,6 @@ class _Student(nn.Module):
         label = torch.arange(len(logits), device=device)
         return 0.5 * (F.cross_entropy(logits, label) + F.cross_entropy(logits.T, label))
 
-
     def _encode_image(self, pixels: Tensor) -> Tensor:
         """Embeddings of a batch; of a ViT's last block only the token that is read is computed."""
         visual = self.model.visual
