@@ -194,22 +194,25 @@ def with_morphs(species: SpeciesWorld, labels: np.ndarray, seed: int, numbers: n
         numbers: (N,) number of each individual in it.
 
     Returns:
-        (N, 5) attributes; a morph never has two equal colours.
+        (N, 5) attributes; those of a morph are never the attributes of another species, see :func:`morph_values`.
     """
     table = species.table[labels].copy()
-    column = species.morph[labels]
     u = uniforms(seed, numbers, 2, stream=_MORPH_STREAM)
-    for c in _MORPHABLE:
-        rows = np.flatnonzero((column == c) & (u[:, 0] < MORPHS))
-        own, size = table[rows, c], _SIZES[c]
-        value = (own + 1 + (u[rows, 1] * (size - 1)).astype(np.int64)) % size
-        if c != 1:
-            other = table[rows, 5 - c]
-            clash = value == other
-            value[clash] = (value[clash] + 1) % size
-            value[value == own] = (value[value == own] + 1) % size
-        table[rows, c] = value
+    for c in np.flatnonzero(species.morph >= 0):
+        rows = np.flatnonzero((labels == c) & (u[:, 0] < MORPHS))
+        values = morph_values(species.table[c], int(species.morph[c]))
+        table[rows, species.morph[c]] = values[(u[rows, 1] * len(values)).astype(np.int64)]
     return table
+
+
+def morph_values(row: np.ndarray, column: int) -> np.ndarray:
+    """What morphs of a species may have instead of their own value, each equally likely: (K,) int64.
+
+    No value that makes the two colours equal or another species of any world: a picture has one true label.
+    """
+    others = np.tile(row, (_SIZES[column], 1))
+    others[:, column] = np.arange(_SIZES[column])
+    return np.flatnonzero((others[:, 2] != others[:, 3]) & ~np.isin(combination_code(others), excluded_combinations()))
 
 
 @lru_cache(maxsize=1)
