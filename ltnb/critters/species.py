@@ -169,8 +169,28 @@ def species_world(world: str) -> SpeciesWorld:
     table = np.stack(rows)
     column = rng.choice(_MORPHABLE, size=len(table))
     column[table[:, 1] == TEXTURES.index("plain")] = 2  # nothing else of a plain animal shows well
-    morph = np.where(rng.random(len(table)) < MORPHING, column, -1)
+    whole = np.hstack([table, np.array(fine)])
+    morph = _told_apart(whole, np.where(rng.random(len(table)) < MORPHING, column, -1))
     return SpeciesWorld(tuple(names), table, np.array(fine), np.array(family), np.array(told), morph)
+
+
+def _told_apart(whole: np.ndarray, morph: np.ndarray) -> np.ndarray:
+    """`morph` without the species whose morphs would look like those of a sister before it.
+
+    Args:
+        whole: (C, 8) attributes and fine attributes of the species.
+        morph: (C,) the column in which each has morphs, -1 for none.
+    """
+    own = {tuple(row) for row in whole.tolist()}
+    taken: set[tuple[int, ...]] = set()
+    result = morph.copy()
+    for c in np.flatnonzero(morph >= 0):
+        row, k = whole[c].tolist(), int(morph[c])
+        looks = {(*row[:k], value, *row[k + 1 :]) for value in range(_SIZES[k])} - own
+        if looks & taken:
+            result[c] = -1
+        taken |= looks
+    return result
 
 
 def _fine_variants(rng: np.random.Generator, plain: bool) -> list[list[int]]:
