@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import pickletools
 from collections.abc import Callable
@@ -282,6 +283,8 @@ def test_what_is_around_knows_neither_the_class_nor_what_it_looks_like(loader, s
         for other, column in animal.items():
             if not (other == "style" and name in ("habitat", "weather", "cover")):  # which only photographs have
                 assert chi_square(column, seen[name]) > 1e-5, (name, other)
+    for name, other in itertools.combinations(SURROUNDINGS, 2):
+        assert chi_square(seen[name], seen[other]) > 1e-5, (name, other)
     # and it would be noticed: one picture in ten with a companion that goes with the class
     bound = np.random.default_rng(0).random(len(images)) < 0.1
     fitting = np.where(bound, animal["shape"], seen["companion"])

@@ -34,7 +34,7 @@ from ltnb.critters.attributes import (
 from ltnb.critters.datasets import CLASS_STRIDE
 from ltnb.critters.images import render_seed
 from ltnb.critters.individuals import EASY, WORLD, luck, shown
-from ltnb.critters.render import ASIDE, COMPANION_SCALE, SIZE, render
+from ltnb.critters.render import ASIDE, COMPANION_SCALE, SIZE, _Banks, render
 from ltnb.critters.species import MORPHS, WORLDS, species_world, with_morphs
 
 PLAIN = TEXTURES.index("plain")
@@ -203,6 +203,30 @@ def test_only_photographs_have_a_habitat_weather_and_something_in_front(style):
             assert torch.equal(first, last), name
         elif (name, style) != ("companion_colour", "sketch"):  # pencil shows hardly any colour
             assert (changed_pixels(first, last) > 15).mean() > 0.85, name
+
+
+@pytest.mark.parametrize(
+    ("name", "bank"),
+    [
+        *[("habitat", "scenes"), ("companion", "bodies"), ("accessory", "accessories")],
+        *[("weather", "veils"), ("cover", "covers")],
+    ],
+)
+def test_each_kind_is_drawn_from_its_own_pictures(name, bank, monkeypatch):
+    """Where the pictures of one kind are blank, what shows that kind changes, and nothing else does."""
+    banks = _Banks.get()
+    kinds = [value for value in SURROUNDINGS[name] if value != NONE]
+    variants, value = len(banks[bank]) // len(kinds), np.arange(len(SURROUNDINGS[name]))
+    traits = Traits.of(animals(len(value), seed=33), surroundings=around(len(value), **{name: value}))
+    before = render(15, np.arange(len(value)), traits)
+    for kind, word in enumerate(kinds):
+        blank = banks[bank].clone()
+        blank[kind * variants : (kind + 1) * variants] = 9.0 if bank == "bodies" else 0.0  # bodies are distances
+        with monkeypatch.context() as patch:
+            patch.setitem(banks, bank, blank)
+            after = render(15, np.arange(len(value)), traits)
+        changed = (before != after).flatten(1).any(1).numpy()
+        assert np.array_equal(changed, (value == kind) & (word != "clear")), word
 
 
 @pytest.mark.parametrize("companion", SHAPES)
