@@ -224,9 +224,7 @@ def _limb(kind: str, shape: str, reach: float) -> Field:
         drop = min(0.3 + 0.5 * reach, 1.75 - low)
         steps = np.linspace(0, 1, 7)
         roots = (-0.72, -0.36, 0.0, 0.36, 0.72)
-        arms = [
-            [(mid + x * 0.9 + 0.12 * np.sin(8 * t), low - 0.4 + t * (drop + 0.4)) for t in steps] for x in roots
-        ]
+        arms = [[(mid + x * 0.9 + 0.12 * np.sin(8 * t), low - 0.4 + t * (drop + 0.4)) for t in steps] for x in roots]
         return union(*[_path(arm, 0.12, 0.05) for arm in arms])
     if kind == "quills":
         angle = np.arctan2(Y - 0.05, X - mid)
