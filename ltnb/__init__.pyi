@@ -8,6 +8,7 @@ from ltnb import losses as losses
 from ltnb import metrics as metrics
 from ltnb import papers as papers
 from ltnb import plots as plots
+from ltnb import regime as regime
 from ltnb import results as results
 from ltnb import retrieval as retrieval
 from ltnb import runner as runner
