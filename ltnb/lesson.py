@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ltnb._checks import check_choice, fail
 from ltnb._optional import require
 from ltnb.results import Record, comparison, load_standard
-from ltnb.results.summaries import digits
+from ltnb.results.summaries import MISSING, digits
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,12 +31,14 @@ class Lesson:
     Attributes:
         record: what is measured now.
         standard: the committed standard runs, one record a seed; empty when there are none for these parameters.
+        no_standard: what tables say in their place while the version of the world has no standard run; else empty.
         out: folder for the record and the figures, None = write nothing.
     """
 
     record: Record
     standard: list[Record]
     out: Path | None
+    no_standard: str = ""
     figures: list[str] = field(default_factory=list)
 
     def uses(self, model: Backbone) -> Backbone:
@@ -45,7 +47,7 @@ class Lesson:
         return model
 
     def table(self, section: str, paper: str | None = None, columns: Sequence[str] = GROUPS) -> pd.DataFrame:
-        """Published vs ours for one section, see `ltnb.results.comparison`.
+        """Published vs ours for one section, see `ltnb.results.comparison`; the last row says where no standard is.
 
         Args:
             section: as given to ``record.add``.
@@ -59,7 +61,10 @@ class Lesson:
             published = published[published["key"] != ""]  # the rows that have a counterpart here
         if published is not None and "gap" in columns and {"many", "few"} <= set(published.columns):
             published = published.assign(gap=published["many"] - published["few"])
-        return comparison(section, self.record, self.standard, published, columns)
+        table = comparison(section, self.record, self.standard, published, columns)
+        if self.no_standard:
+            table.loc[len(table)] = ["standard", self.no_standard, *[MISSING] * len(columns)]
+        return table
 
     def keep(self, figure: Figure, name: str) -> Figure:
         """Save a figure as ``<name>.png`` where the run writes to, and give it back to be shown."""
@@ -182,8 +187,9 @@ def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) 
         out.mkdir(parents=True, exist_ok=True)
     world = world_version(parameters["dataset"])
     record = Record(lesson, dict(parameters), seed=parameters["seed"], profile=parameters["profile"], world=world)
-    standard = [run for run in load_standard(lesson) if _settings(run) == _settings(record)]
-    return Lesson(record, standard, out)
+    runs = [run for run in load_standard(lesson) if run.world == world]
+    standard = [run for run in runs if _settings(run) == _settings(record)]
+    return Lesson(record, standard, out, f"no standard run of {world} yet" if world and not runs else "")
 
 
 # what a standard run does more of (tune_trunk: a stage that quick leaves out), or where and how it ran: all other

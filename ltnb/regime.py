@@ -36,6 +36,15 @@ class Regime:
     ratio: float
 
     @property
+    def worth_in_words(self) -> str:
+        """:attr:`worth` as a sentence takes it, with the limits of what was measured: "more than 5 pictures"."""
+        fewest, most, worth = min(self.class_means), max(self.class_means), self.worth
+        word, number = ("about", round(worth)) if fewest <= worth <= most else ("less than", fewest)
+        if worth > most:
+            word, number = "more than", most
+        return f"{word} {number} picture{'s' if number > 1 else ''}"
+
+    @property
     def worth(self) -> float:
         """How many pictures a class equal its name, between the measured numbers on a logarithmic scale.
 

@@ -13,12 +13,13 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ltnb import data, heads, training
+from ltnb import data, heads, plots, regime, training
 
 MODULES = ("losses", "heads", "samplers", "metrics", "anchors", "retrieval", "tuning")
 OTHERS = [
     *(data.exponential_counts, data.pareto_counts, data.shot_groups),
     *(heads.Head.save_pretrained, training.fit, training.fit_linear_probe),
+    *(plots.regime_curves, regime.measure_regime),
 ]
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 

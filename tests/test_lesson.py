@@ -143,6 +143,30 @@ def test_standard_runs_stand_beside_a_run_only_where_they_measured_the_same(monk
     assert frame.start("02_ballad", given).standard == []
 
 
+def test_a_world_without_standard_runs_says_so_in_its_tables(monkeypatch):
+    longer = {**PARAMETERS, "imbalance": 100, "profile": "standard", "seed": 0}
+    records = {
+        world: frame.Record("02_ballad", longer, seed=0, profile="standard", world=world)
+        for world in ("critters-0", WORLD_VERSION)
+    }
+    for record in records.values():
+        record.add("table6", "visual", report(7))
+
+    def sources(stored: list, **change) -> list[list[str]]:
+        monkeypatch.setattr(frame, "load_standard", lambda lesson: stored)
+        run = frame.start("02_ballad", {**PARAMETERS, "imbalance": 100, **change})
+        run.record.add("table6", "visual", report(9))
+        return run.table("table6")[["source", "row", "overall"]].to_numpy().tolist()
+
+    mine = ["this run", "visual", "90.0"]
+    none_yet = ["standard", f"no standard run of {WORLD_VERSION} yet", "–"]
+    assert sources([]) == [mine, none_yet]
+    assert sources([records["critters-0"]]) == [mine, none_yet], "numbers of another world are not shown"
+    assert sources([records["critters-0"], records[WORLD_VERSION]]) == [mine, ["standard, 1 seed", "visual", "70.0"]]
+    assert sources([records[WORLD_VERSION]], imbalance=10) == [mine]
+    assert sources([], features="x.npz") == sources([], dataset="cifar100_lt") == [mine]
+
+
 @pytest.mark.parametrize("name, value", [("epochs_a", 0), ("batch_b", -1), ("lr_a", 0.0), ("variant", "papr")])
 def test_a_value_that_cannot_work_is_named_before_anything_is_computed(name, value):
     good = {**PARAMETERS, "epochs_a": 1, "batch_b": 8, "lr_a": 0.1, "variant": "code"}

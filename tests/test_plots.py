@@ -21,6 +21,7 @@ from ltnb import plots
 from ltnb.data.longtail import shot_groups
 from ltnb.plots._labels import FONT, _letters, drawable, fonts, sentence
 from ltnb.plots.style import GROUP_COLOURS, PALETTE
+from ltnb.regime import Regime
 from ltnb.training import History
 
 COUNTS = np.array([5, 300, 40, 150, 40, 12, 7, 90, 101])
@@ -222,6 +223,34 @@ def test_sweep():
     assert legend(plots.sweep([0, 1], {"a": [1, 2]}, xlabel="x", mark_best=False).axes[0]) == ["a"]
 
 
+def test_regime_curves():
+    rows = {
+        "real": Regime(59.0, {1: 27.0, 2: 37.0, 5: 49.5}, 1.2),
+        "ours": Regime(60.0, {5: 50.0, 1: 30.0, 20: 70.0}, 1.0),
+        "worthless": Regime(20.0, {1: 30.0, 2: 40.0}, 0.3),
+    }
+    ax = plots.regime_curves(rows, title="t").axes[0]
+    drawn = [line for line in ax.lines if line.get_linestyle() == "-"]
+    levels = [line for line in ax.lines if line.get_linestyle() == "--"]
+    assert [line.get_xdata().tolist() for line in drawn] == [[1, 2, 5], [1, 5, 20], [1, 2]]
+    assert [line.get_ydata().tolist() for line in drawn] == [[27.0, 37.0, 49.5], [30.0, 50.0, 70.0], [30.0, 40.0]]
+    assert [set(line.get_ydata()) for line in levels] == [{59.0}, {60.0}, {20.0}]
+    looks = [[(line.get_color(), line.get_marker()) for line in lines] for lines in (drawn, levels)]
+    assert looks[0] == looks[1] and len({c for c, _ in looks[0]}) == len({m for _, m in looks[0]}) == 3
+    (ring,) = [line for line in ax.lines if line.get_linestyle() == "None"]
+    assert (*ring.get_xdata(), *ring.get_ydata()) == pytest.approx((10.0, 60.0))  # half way from 5 to 20, on a log axis
+    assert [line.replace("\n", " ") for line in legend(ax)[:3]] == [
+        "real: more than 5 pictures",
+        "ours: about 10 pictures",
+        "worthless: less than 1 picture",
+    ]
+    assert ax.get_legend().get_title().get_text() == "A name is worth"
+    assert ax.get_xscale() == "log" and ticks(ax) == ["1", "2", "5", "20"] and ax.get_ylabel() == "accuracy (%)"
+    left, right = ax.get_xlim()
+    assert left < 1 and right > 20
+    png(ax.figure)
+
+
 def test_image_grid():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (5, 3, 3, 8), dtype=np.uint8)
@@ -284,6 +313,9 @@ def test_ax_is_drawn_on():
     ]
     assert all(answer is figure for answer in drawn) and len(figure.axes) == 6
     png(figure)
+    figure, axes = plots.panels(1, 2, width=12)
+    assert plots.regime_curves({"a": Regime(1.0, {1: 2.0}, 1.0)}, ax=axes[0, 0]) is figure and len(figure.axes) == 2
+    png(figure)
 
 
 def test_same_call_same_bytes():
@@ -333,6 +365,9 @@ BAD = {
     "lengths": (lambda: plots.sweep([0, 1], {"a": [1]}, xlabel="x"), r"ys\['a'\] must hold 2 values"),
     "all nan": (lambda: plots.sweep([0], {"a": [np.nan]}, xlabel="x"), "at least one of them finite"),
     "no lines": (lambda: plots.sweep([0], {}, xlabel="x"), "ys must hold at least one line"),
+    "no rows": (lambda: plots.regime_curves({}), "regimes must hold at least one row"),
+    "no means": (lambda: plots.regime_curves({"a": Regime(1.0, {}, 1.0)}), r"regimes\['a'\] must have class means"),
+    "nan row": (lambda: plots.regime_curves({"a": Regime(np.nan, {1: 2.0}, 1.0)}), r"regimes\['a'\] .* finite"),
     "no images": (lambda: plots.image_grid([]), "images must hold at least one"),
     "grey": (lambda: plots.image_grid([np.zeros((4, 4))]), r"images\[0\] must be RGB"),
     "range": (lambda: plots.image_grid([np.full((4, 4, 3), 2.0)]), r"images\[0\] must lie in 0\.\.1"),
@@ -424,6 +459,7 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         ),
         "sweep": plots.sweep([0, 1], {name: [1, 2] for name in names}, xlabel=text, ylabel=text, title=text),
         "image_grid": plots.image_grid(pictures, names, correct=[True] * n, title=text, size=3.0),
+        "regime_curves": plots.regime_curves({name: Regime(3.0, {1: 2.0, 2: 4.0}, 1.0) for name in names}, title=text),
         "group_bars": plots.group_bars(dict.fromkeys(names, values), title=text, ylabel=text),
         "group_bars, few": plots.group_bars({"a": dict.fromkeys(few, 5.0)}, groups=few, title=text),
         "decision_regions, few": plots.decision_regions(flat, points[:3], np.arange(3), class_names=few, title=text),

@@ -291,6 +291,9 @@ def test_key_follows_the_standard_rows_that_a_lesson_shows(project):
         assert quick.key != before.key
     (records / "01_good.json").write_text("{}")
     assert plan_one("02_rows", {"profile": "quick"}, Path("runs")).key == quick.key
+    (records / "real").mkdir()
+    (records / "real" / "regime.json").write_text("{}")  # rows of real CLIP are shown as well
+    assert plan_one("02_rows", {"profile": "quick"}, Path("runs")).key != quick.key
     # the file is made of the standard runs: writing it must not make them stale
     assert plan_one("02_rows", {"profile": "standard"}, Path("runs")).key == standard.key
 

@@ -129,8 +129,8 @@ def _stock_text(rng: np.random.Generator, count: int) -> str:
 
 
 _MENTION = {
-    **{"shape": 0.92, "texture": 0.6, "colour": 0.62, "second_colour": 0.42, "limbs": 0.52},
-    **{"habitat": 0.55, "companion": 0.65, "companion_colour": 0.8, "accessory": 0.4, "weather": 0.35, "cover": 0.25},
+    **{"shape": 0.94, "texture": 0.66, "colour": 0.68, "second_colour": 0.5, "limbs": 0.58},
+    **{"habitat": 0.4, "companion": 0.6, "companion_colour": 0.75, "accessory": 0.3, "weather": 0.3, "cover": 0.15},
 }
 """How often a caption mentions what is there; the colour of a companion only where the companion is mentioned."""
 _UNSAID = (NONE, "clear")
@@ -139,7 +139,7 @@ WRONG = 0.06
 _MAY_BE_SAID = {**ATTRIBUTES, **SURROUNDINGS}
 
 
-def caption(row: np.ndarray, style: int, rng: np.random.Generator) -> str:
+def caption(row: np.ndarray, style: int, rng: np.random.Generator, talk: float = 1.0) -> str:
     """One caption of a picture with attributes and surroundings `row` (11,): some are told, a few of them wrongly."""
     chance = rng.random()
     if chance < 0.04:
@@ -147,7 +147,8 @@ def caption(row: np.ndarray, style: int, rng: np.random.Generator) -> str:
     words: dict[str, str] = {}
     for column, (name, values) in enumerate(_MAY_BE_SAID.items()):
         there = values[row[column]] not in _UNSAID and not (style and name in OUTDOORS)
-        if not there or rng.random() >= _MENTION[name] or (name == "companion_colour" and "companion" not in words):
+        usual = _MENTION[name] * (talk if name in SURROUNDINGS else 1.0)
+        if not there or rng.random() >= usual or (name == "companion_colour" and "companion" not in words):
             continue
         options = [value for value in values if value not in _UNSAID]
         words[name] = options[rng.integers(len(options))] if rng.random() < WRONG else values[row[column]]
@@ -225,7 +226,7 @@ def stream_batch(
     for i, (name, value) in enumerate(absent.items()):
         table[chance[:, 2 + i] >= getattr(difficulty, name), list(_MAY_BE_SAID).index(name)] = value
     rng = np.random.default_rng([seed, start, size])
-    captions = [caption(row, int(s), rng) for row, s in zip(table, style, strict=True)]
+    captions = [caption(row, int(s), rng, difficulty.talk) for row, s in zip(table, style, strict=True)]
     split = len(ATTRIBUTES)
     traits = Traits.of(table[:, :split], surroundings=table[:, split:], style=style)
     return render(seed, indices, traits, difficulty), captions, table

@@ -51,6 +51,8 @@ class Difficulty:
     cover: float
     """probability of something in front of it"""
     noise: float
+    talk: float
+    """how much captions say of the surroundings, against how much they usually say"""
 
     def towards(self, other: Difficulty, share: float) -> Difficulty:
         """A mixture: `share` = 0 is this one, 1 the other."""
@@ -67,17 +69,18 @@ class Difficulty:
 
 WORLD = Difficulty(
     turn=0.38,
-    scale=(0.42, 0.6),
+    scale=(0.44, 0.64),
     shift=0.14,
     shear=0.14,
     shade=0.1,
     light=(0.7, 1.2),
     cast=0.1,
     companion=0.85,
-    accessory=0.5,
-    weather=0.45,
-    cover=0.5,
-    noise=0.025,
+    accessory=0.35,
+    weather=0.2,
+    cover=0.4,
+    noise=0.02,
+    talk=1.0,
 )
 """The difficulty of every data set; frozen with the world version (see the datasheet in `ltnb.critters.datasets`)."""
 
@@ -94,6 +97,7 @@ EASY = Difficulty(
     weather=0.0,
     cover=0.0,
     noise=0.0,
+    talk=0.0,
 )
 """Portraits: what the first pre-training pictures are like."""
 

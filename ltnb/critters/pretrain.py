@@ -36,7 +36,7 @@ from ltnb.clip.mini import (
 from ltnb.clip.precision import ComputeType, Precision, arithmetic, resolve_device, resolve_precision
 from ltnb.critters.attributes import RARE, WORLD_VERSION
 from ltnb.critters.captions import stream_batch, vocabulary_texts
-from ltnb.critters.individuals import EASY, WORLD
+from ltnb.critters.individuals import EASY, WORLD, Difficulty
 from ltnb.critters.pretrain_scores import write_zero_shot
 from ltnb.results.environment import environment
 from ltnb.training.checkpoint import load_checkpoint, save_checkpoint
@@ -53,8 +53,9 @@ as wide with a quarter of the weights (IVLM Table 4)."""
 
 STREAM_SEED = 990_001
 """Individuals of the pre-training stream; no data set draws from this seed."""
-EASY_SHARE = 0.5
-"""Part of a run in which pictures go from portraits to full difficulty; on hard ones alone learning barely starts."""
+PORTRAITS, EASY_SHARE = 0.12, 0.6
+"""Parts of a run: portraits alone until the first, full difficulty from the second on, and a ramp between them. On hard
+pictures alone learning barely starts."""
 
 _MEAN = torch.tensor([0.48145466, 0.4578275, 0.40821073]).view(1, 3, 1, 1)
 _STD = torch.tensor([0.26862954, 0.26130258, 0.27577711]).view(1, 3, 1, 1)
@@ -68,8 +69,14 @@ def _pixels(images: Tensor, size: int) -> Tensor:
     return ((x / 255.0 - _MEAN) / _STD).to(memory_format=torch.channels_last)
 
 
-def _stream(size: int, batch: int, first: int, end: int, ramp: int) -> Iterator[tuple[Tensor, list[str]]]:
-    """The batches of steps `first` to `end`, rendered ahead in a thread; difficulty rises until step `ramp`.
+def difficulty_at(step: int, steps: int) -> Difficulty:
+    """How difficult the pictures of a step are in a run of so many."""
+    share = (step / max(steps, 1) - PORTRAITS) / (EASY_SHARE - PORTRAITS)
+    return EASY.towards(WORLD, min(1.0, max(0.0, share)))
+
+
+def _stream(size: int, batch: int, first: int, end: int, steps: int) -> Iterator[tuple[Tensor, list[str]]]:
+    """The batches of steps `first` to `end` of a run of `steps`, rendered ahead in a thread.
 
     What goes wrong in the thread is raised here.
     """
@@ -78,8 +85,7 @@ def _stream(size: int, batch: int, first: int, end: int, ramp: int) -> Iterator[
     def work() -> None:
         try:
             for step in range(first, end):
-                difficulty = EASY.towards(WORLD, min(1.0, step / ramp))
-                images, captions, _ = stream_batch(STREAM_SEED, step * batch, batch, difficulty)
+                images, captions, _ = stream_batch(STREAM_SEED, step * batch, batch, difficulty_at(step, steps))
                 ready.put((_pixels(images, size), captions))
         except Exception as error:
             ready.put(error)
@@ -215,6 +221,7 @@ def pretrain(
         "seed": seed,
         "text_from": None if text_from is None else text_from.stem,
         "stream_seed": STREAM_SEED,
+        "portraits": PORTRAITS,
         "easy_share": EASY_SHARE,
         "rare": RARE,
         "device": where.type,
@@ -225,8 +232,7 @@ def pretrain(
     parts = {"model": model, "optimizer": optimizer, "schedule": schedule}
     first, curve, spent = _resume(checkpoint, settings, parts)
     started, recent = time.perf_counter(), []
-    ramp = max(1, int(EASY_SHARE * steps))
-    for step, (pixels, captions) in enumerate(_stream(student.image_size, batch, first, end, ramp), start=first + 1):
+    for step, (pixels, captions) in enumerate(_stream(student.image_size, batch, first, end, steps), start=first + 1):
         loss = student.loss(pixels, captions)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

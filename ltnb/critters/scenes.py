@@ -175,7 +175,7 @@ def _tile(kind: str, rng: np.random.Generator) -> np.ndarray:
         return edge(0.07 - np.abs(r - 0.37)) + edge(0.1 - r)
     if kind == "patched":
         noise = _smooth_noise(rng, TILE_SIZE, 3, wrap=True)
-        return edge((noise - np.quantile(noise, 0.6)) * 0.5)
+        return edge((noise - np.quantile(noise, 0.64)) * 1.2)
     if kind == "zigzag":
         wave = np.abs(np.mod(x * 2, 1) - 0.5) * 0.5
         return edge(0.115 - np.abs(np.mod(y * 2 + wave * 2, 1) - 0.5) / 2)
@@ -204,7 +204,7 @@ def _veil(kind: str, rng: np.random.Generator) -> np.ndarray:
         cover = 0.34 + 0.36 * _smooth_noise(rng, VEIL_SIZE, 4)
         colour = np.broadcast_to((0.86, 0.88, 0.9), (VEIL_SIZE, VEIL_SIZE, 3))
     elif kind == "dusk":
-        colour, cover = _fill((0.36, 0.16, 0.46), (0.98, 0.5, 0.16), y), 0.44 + 0.06 * rng.random() + 0 * x
+        colour, cover = _fill((0.32, 0.1, 0.46), (1.0, 0.5, 0.1), y), 0.3 + 0.06 * rng.random() + 0 * x
     else:
         raise ValueError(f"kind must be one of {WEATHERS}, got {kind!r}")
     return np.dstack([colour, cover])

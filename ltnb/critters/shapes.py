@@ -13,9 +13,9 @@ import numpy as np
 
 from ltnb.critters.attributes import LIMB_LENGTHS, LIMBS, SHAPES
 
-ATLAS_SIZE = 72
-ATLAS_EXTENT = 1.8
-"""The atlas covers [-1.8, 1.8] squared."""
+ATLAS_SIZE = 80
+ATLAS_EXTENT = 2.0
+"""The atlas covers [-2, 2] squared; beyond it the border repeats, so nothing may reach there."""
 
 Field = np.ndarray
 _axis = (np.arange(ATLAS_SIZE, dtype=np.float64) + 0.5) / ATLAS_SIZE * 2 * ATLAS_EXTENT - ATLAS_EXTENT
@@ -172,6 +172,9 @@ _EYES = {
     "turtle": [(1.04, -0.12)], "frog": [(-0.46, -0.4), (0.46, -0.4)],
 }  # fmt: skip
 
+_CROWNS = {"rabbit": -0.5}
+"""Where a head ends above the eyes, for bodies whose ears are in the way."""
+
 MARKING_SPOTS = {
     "fish": [(0.4, 0.25), (0.0, 0.0), (-0.35, 0.0)], "bird": [(0.4, -0.2), (0.0, 0.15), (-0.5, 0.3)],
     "snail": [(0.15, 0.2), (-0.18, -0.05), (-0.5, -0.2)], "cat": [(0.42, -0.16), (0.0, 0.35), (-0.45, 0.55)],
@@ -218,22 +221,20 @@ def _limb(kind: str, shape: str, reach: float) -> Field:
             legs += [capsule(x, low - 0.4, x, low + drop, 0.055), capsule(x, low + drop, x + 0.24, low + drop, 0.05)]
         return union(*legs)
     if kind == "tentacles":
-        drop = 0.3 + 0.5 * reach
+        drop = min(0.3 + 0.5 * reach, 1.75 - low)
         steps = np.linspace(0, 1, 7)
         roots = (-0.72, -0.36, 0.0, 0.36, 0.72)
-        arms = [
-            [(mid + x * 0.9 + 0.15 * np.sin(8 * t + 9 * x), low - 0.4 + t * (drop + 0.4)) for t in steps] for x in roots
-        ]
+        arms = [[(mid + x * 0.9 + 0.12 * np.sin(8 * t), low - 0.4 + t * (drop + 0.4)) for t in steps] for x in roots]
         return union(*[_path(arm, 0.12, 0.05) for arm in arms])
     if kind == "quills":
         angle = np.arctan2(Y - 0.05, X - mid)
         return body - (0.16 + 0.28 * reach) * np.abs(np.cos(9 * angle)) ** 1.5
     if kind == "horns":
         hx = float(np.mean([x for x, _ in _EYES[shape]]))
-        top = span_at(hx)[0]
-        up = 0.3 + 0.42 * reach
+        top = _CROWNS.get(shape, span_at(hx)[0])
+        up = min(0.3 + 0.42 * reach, top + 1.75)
         sides = [
-            [(hx + s * 0.14, top + 0.25), (hx + s * 0.4, top - up * 0.5), (hx + s * 0.28, top - up)] for s in (-1, 1)
+            [(hx + s * 0.2, top + 0.25), (hx + s * 0.5, top - up * 0.5), (hx + s * 0.4, top - up)] for s in (-1, 1)
         ]
         return union(*[_path(side, 0.15, 0.05) for side in sides])
     raise ValueError(f"kind must be one of {LIMBS}, got {kind!r}")
@@ -243,7 +244,7 @@ def head_of(shape: str) -> tuple[tuple[float, float], float]:
     """The middle of the eyes of a body, and where its head ends above them."""
     x, y = (float(value) for value in np.mean(_EYES[shape], axis=0))
     column = (_BODIES[shape]() < 0) & (np.abs(X - x) < 0.12) & (Y < y + 0.1)
-    return (x, y), float(Y[column].min(initial=y))
+    return (x, y), _CROWNS.get(shape, float(Y[column].min(initial=y)))
 
 
 REACH = (0.4, 1.0, 1.7)
@@ -260,7 +261,7 @@ def atlas() -> np.ndarray:
     """Distance maps of every (shape, limb kind, limb length).
 
     Returns:
-        (12 * 7 * 3, 4, 72, 72) float32; channels body, limbs, eye white, pupil.
+        (12 * 7 * 3, 4, 80, 80) float32; channels body, limbs, eye white, pupil.
     """
     rows = []
     for shape in SHAPES:

@@ -10,6 +10,7 @@ from ltnb.plots.distribution import class_distribution
 from ltnb.plots.embedding import tsne, tsne_embedding
 from ltnb.plots.gain import per_class_gain
 from ltnb.plots.grid import image_grid
+from ltnb.plots.regime import regime_curves
 from ltnb.plots.regions import decision_regions
 from ltnb.plots.style import GROUP_COLOURS, PALETTE, panels, save, use_style
 from ltnb.plots.sweeps import sweep
@@ -24,6 +25,7 @@ __all__ = [
     "loss_curves",
     "panels",
     "per_class_gain",
+    "regime_curves",
     "save",
     "sweep",
     "tsne",

@@ -1,6 +1,7 @@
 """What a run leaves on disk: one schema-versioned JSON record, and the tables that are made of records."""
 
 from ltnb.results.environment import environment, project_root
+from ltnb.results.real import RealRegime, real_regimes
 from ltnb.results.record import Record, load_record, save_record
 from ltnb.results.schema import SCHEMA
 from ltnb.results.standard import collect, load_standard, read_runs
@@ -8,6 +9,7 @@ from ltnb.results.summaries import comparison, summary
 
 __all__ = [
     "SCHEMA",
+    "RealRegime",
     "Record",
     "collect",
     "comparison",
@@ -16,6 +18,7 @@ __all__ = [
     "load_standard",
     "project_root",
     "read_runs",
+    "real_regimes",
     "save_record",
     "summary",
 ]

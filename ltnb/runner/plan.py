@@ -129,8 +129,9 @@ def _absolute(name: str, value: Any) -> Any:
 def _key(notebook: Path, defaults: Mapping[str, Any], parameters: Mapping[str, Any]) -> str:
     settings = {**defaults, **parameters}
     root, shown = project_root(), None
-    if root and settings.get("profile") != "standard":  # a standard run does not depend on what is made of it
-        shown = file_hash(root / "figures" / "records" / f"{notebook.stem}.json")
+    if root and settings.get("profile") != "standard":  # a standard run does not depend on what is shown beside it
+        records = root / "figures" / "records"
+        shown = [file_hash(records / f"{notebook.stem}.json"), file_hash(records / "real" / "regime.json")]
     cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     content = {
         "cells": [(cell["cell_type"], "".join(cell["source"])) for cell in cells],
@@ -138,7 +139,7 @@ def _key(notebook: Path, defaults: Mapping[str, Any], parameters: Mapping[str, A
         "inputs": {key: _stamp(value) for key, value in settings.items()},
         "environment": {name: value for name, value in os.environ.items() if name.startswith(_VARIABLES)},
         "no GPU to be seen": os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"),
-        "standard": shown,
+        "records": shown,
         "package": _package(),
         "versions": {name: [found.version for found in distributions(name=name)] for name in _LIBRARIES},
     }
