@@ -418,7 +418,7 @@ def test_shows_and_words(data):
         known.shows("pool", habitat="cave"), known.images["pool"]["habitat"] == HABITATS.index("cave")
     )
     assert not known.shows("pool", style="sketch", weather="rain").any()
-    assert known.shows("pool", style="photo", weather="rain", accessory="hat", cover="none").any()
+    assert known.shows("pool", style="photo", weather="rain").any()
     words = known.words(0)
     assert words["shape"] == SHAPES[known.classes["shape"][0]]
     assert ("marking" in words) == (known.world == "latin")

@@ -17,6 +17,7 @@ from ltnb.critters import pretrain_scores
 from ltnb.critters.attributes import WORLD_VERSION
 from ltnb.critters.captions import stream_batch
 from ltnb.critters.datasets import calibration_data
+from ltnb.critters.individuals import WORLD
 from ltnb.data import shot_groups
 from ltnb.results import environment
 
@@ -54,8 +55,8 @@ def interrupted(tmp_path_factory):
     """A run that was stopped at its fourth step; a checkpoint was written after the second. And its learning rates."""
     folder, stream = tmp_path_factory.mktemp("interrupted"), module._stream
 
-    def cut(size, batch, first, end, ramp):
-        for step, item in enumerate(stream(size, batch, first, end, ramp), start=first):
+    def cut(size, batch, first, end, steps):
+        for step, item in enumerate(stream(size, batch, first, end, steps), start=first):
             if step == 3:
                 raise KeyboardInterrupt
             yield item
@@ -136,6 +137,31 @@ def test_what_goes_wrong_in_the_render_thread_is_raised(monkeypatch):
     thread.start()
     thread.join(timeout=20)
     assert caught == ["the renderer broke"]
+
+
+def test_pictures_go_from_portraits_to_the_world():
+    """Portraits alone, a ramp, and the world to the end, whatever the length of the run."""
+    for steps in (100, 2734):
+        share = [module.difficulty_at(step, steps).companion / WORLD.companion for step in range(steps)]
+        first, full = (int(np.ceil(part * steps)) for part in (module.PORTRAITS, module.EASY_SHARE))
+        assert 0 < first < full < 0.8 * steps
+        assert max(share[:first]) == 0
+        assert share[full:] == pytest.approx([1.0] * (steps - full))
+        assert (np.diff(share[first:full]) > 0).all()
+        assert share[(first + full) // 2] == pytest.approx(0.5, abs=0.03)
+
+
+def test_every_step_gets_its_own_pictures(monkeypatch):
+    """Also where a run goes on in the middle: batches and difficulties are those of the whole run."""
+    asked = []
+
+    def batch(seed, start, size, difficulty):
+        asked.append((seed, start, size, difficulty))
+        return stream_batch(seed, start, 2)
+
+    monkeypatch.setattr(module, "stream_batch", batch)
+    assert len(list(module._stream(64, 8, 3, 6, 10))) == 3
+    assert asked == [(module.STREAM_SEED, 8 * step, 8, module.difficulty_at(step, 10)) for step in (3, 4, 5)]
 
 
 @pytest.fixture(scope="session")
