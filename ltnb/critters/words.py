@@ -129,7 +129,15 @@ closed sold bought exported painted easily hard told apart by looking closely ag
 where when while because although but not no unlike like as than can may could would should will do does did who which
 what there here then now once home ground grass sand rock rocks water ice stars trees streets something anything looks
 look resembles similar shy friendly quiet loud brave gentle old new famous common rare wild tame beautiful curious
-soft warm cold
+soft warm cold former latter whereas remembered compared company relative neighbour touch shape noted history visitors
+lacks brings mind instrument orchestra brass theatre music piano singer magician swimmer divers room rooms wall house
+tower stairs spiral bridge road mountain river village town field garden farms country table wooden metal gold iron
+rubber paper glass bottle ink letter letters pen book board pieces player bank telephone radio car cars engine traffic
+boat sail rocket cloth dress shirt shoe neck storm thunder arrows ring finger sharp teeth jungle hammer pipes plate dish
+fried fruit juice tea wine flower flowers star film tennis goal ball inches law family prose sad throat load whip voice
+whistle drum sound smell taste heavy weight grams calls breath hungry temper memory learns jumps climbs digs slow fast
+shell burrow footprints fence sign bones babies feathers used means perhaps typically inside outside between before
+during their
 """.split()
 """Words of encyclopaedia sentences. Captions use them at a low rate, corpora and descriptors are written with them
 alone (and the attribute words)."""
