@@ -1,7 +1,7 @@
 """Pictures a second of the critter renderer on one core.
 
 Run: ``python benchmarks/render.py``. Prints the best of five times for each style, for a whole ``critters_lt`` training
-set and for one picture at a time (as ``dataset[i]`` asks); the bar is 2,000 pictures a second in bulk. Times are
+set and for one picture at a time (as ``dataset[i]`` asks); the bar is 1,500 pictures a second in bulk. Times are
 those of the processor, with one thread, so that other work on the machine disturbs little.
 """
 
@@ -21,7 +21,7 @@ from ltnb.critters.species import species_world
 
 PICTURES = 1024
 REPEATS = 5
-BAR = 2000
+BAR = 1500
 
 
 def rate(count: int, action: Callable[[], object]) -> float:

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ltnb._checks import check_integer
+from ltnb._checks import check_features, check_integer, check_targets, fail
 from ltnb._numeric import unit
 from ltnb._seeds import generator_of
 
@@ -74,7 +74,8 @@ def variance_ratio(features: Tensor, labels: Tensor) -> float:
     Raises:
         ValueError: classes of different sizes or of one picture, or fewer than two classes.
     """
-    x, y = unit(features.double()), labels
+    x = unit(check_features(features, "features").double())
+    y = check_targets(labels, "labels", len(x))
     classes, counts = y.unique(return_counts=True)
     n = int(counts[0])
     if len(classes) < 2 or n < 2 or not bool((counts == n).all()):
@@ -100,12 +101,13 @@ def measure_regime(
         train: (N, D) image features and (N,) labels in [0, C) from which class means are drawn without replacement.
         test: the same of balanced test pictures.
         text: (C, D) one text feature a class.
-        shots: pictures a class; every class must have so many.
+        shots: pictures a class, in any order; every class must have so many.
         draws: how often each number is drawn.
         seed: of the draws.
 
     Raises:
-        ValueError: a class has too few training pictures, or what :func:`variance_ratio` raises of the test pictures.
+        ValueError: a class has too few training pictures or no test picture, a label is out of range, or what
+            :func:`variance_ratio` raises of the test pictures.
 
     Example:
         >>> import torch
@@ -116,19 +118,24 @@ def measure_regime(
         >>> measure_regime((pictures, labels), (pictures, labels), names, shots=(1, 5)).zero_shot > 80
         True
     """
-    train_x, test_x, text_x = (unit(x.float()) for x in (train[0], test[0], text))
-    train_y, test_y = train[1], test[1]
-    c = len(text_x)
+    c, width = check_features(text, "text").shape
+    (train_x, train_y), (test_x, test_y) = (
+        (unit(check_features(x, name, width=width).float()), check_targets(y, f"{name} labels", len(x), num_classes=c))
+        for name, (x, y) in (("train", train), ("test", test))
+    )
+    text_x, sizes = unit(text.float()), sorted(check_integer(k, "shots", 1) for k in shots)
     smallest = int(torch.bincount(train_y, minlength=c).min())
-    if max(shots) > smallest:
-        raise ValueError(f"shots must be at most {smallest}, the pictures of the smallest class, got {max(shots)}")
+    if not sizes or sizes[-1] > smallest:
+        fail("shots", f"one or more of 1..{smallest}, the pictures of the smallest class", repr(tuple(shots)))
+    if not bool(torch.bincount(test_y, minlength=c).all()):
+        fail("test labels", f"of all {c} classes", f"{len(test_y.unique())} of them")
     check_integer(draws, "draws", 1)
     generator = generator_of(seed, None)
     groups = [torch.nonzero(train_y == k).flatten() for k in range(c)]
-    found: dict[int, list[float]] = {k: [] for k in shots}
+    found: dict[int, list[float]] = {k: [] for k in sizes}
     for _ in range(draws):
         order = [rows[torch.randperm(len(rows), generator=generator)] for rows in groups]
-        for k in shots:
+        for k in sizes:
             means = unit(torch.stack([train_x[rows[:k]].mean(0) for rows in order]))
             found[k].append(_accuracy(test_x @ means.T, test_y, c))
     return Regime(

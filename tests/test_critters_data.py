@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
+import pickletools
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -11,14 +13,26 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from ltnb.critters.attributes import LIMBS, SHAPES, STYLES, TEXTURES, WORLD_VERSION, Traits
+from ltnb.critters.attributes import (
+    ATTRIBUTES,
+    HABITATS,
+    LIMBS,
+    SHAPES,
+    STYLES,
+    SURROUNDINGS,
+    TEXTURES,
+    WORLD_VERSION,
+    Traits,
+)
 from ltnb.critters.datasets import CritterImages, critters_latin_lt, critters_lt
 from ltnb.critters.images import FIRST_SEED, SPLITS, render_seed
+from ltnb.critters.individuals import WORLD
 from ltnb.critters.pool import POOL_KINDS, near_misses, pool_recipe
 from ltnb.critters.pretrain import STREAM_SEED
-from ltnb.critters.render import WORLD
-from ltnb.critters.species import WORLDS, species_world
+from ltnb.critters.render import render
+from ltnb.critters.species import MORPHS, WORLDS, species_world
 from ltnb.critters.texts import DESCRIPTOR_KINDS, SENTENCE_KINDS
+from ltnb.critters.truth import image_attributes
 from ltnb.data import load, truth
 from ltnb.data.containers import ImageDataset, LongTailData
 from ltnb.data.longtail import exponential_counts, shot_groups
@@ -233,6 +247,50 @@ def test_the_same_seed_gives_the_same_first_pictures_at_every_imbalance_and_size
     assert not torch.equal(other.test.images([0]), hundred.test.images([0]))
 
 
+# ---- what is around
+
+
+def chi_square(a: np.ndarray, b: np.ndarray) -> float:
+    """p of the hypothesis that two columns of integers are independent; rows with -1 in either are left out."""
+    keep = (a >= 0) & (b >= 0)
+    table = np.zeros((a.max() + 1, b.max() + 1))
+    np.add.at(table, (a[keep], b[keep]), 1)
+    table = table[table.sum(1) > 0][:, table.sum(0) > 0]
+    expected = table.sum(1, keepdims=True) * table.sum(0) / table.sum()
+    freedom = (table.shape[0] - 1) * (table.shape[1] - 1)
+    statistic = ((table - expected) ** 2 / expected).sum()
+    return float(torch.special.gammaincc(torch.tensor(freedom / 2.0).double(), torch.tensor(statistic / 2)))
+
+
+@pytest.mark.parametrize("loader", LOADERS)
+@pytest.mark.parametrize("split", ["train", "test", "pool"])
+def test_what_is_around_knows_neither_the_class_nor_what_it_looks_like(loader, split):
+    """As many training pictures of each class, so that a tail's few would show it as well."""
+    data = loader(1, size="standard")
+    images, known = getattr(data, split), truth(data)
+    seen = image_attributes(images)
+    animal = {name: seen[name] for name in (*ATTRIBUTES, "marking", "limb_length", "pattern_scale")}
+    if split == "pool":
+        animal["class"], animal["near class"] = known.pool.species, known.pool.near_species
+        animal["kind"] = np.unique(known.pool.kind, return_inverse=True)[1]
+        animal["changed"] = np.unique(known.pool.changed, return_inverse=True)[1] - 1  # the first one is none
+        animal["style"] = seen["style"]
+    else:
+        animal["class"] = images.labels
+        off = [seen[name] != known.classes[name][images.labels] for name in ATTRIBUTES]
+        animal["morph"] = np.any(off, axis=0).astype(np.int64)
+    for name in SURROUNDINGS:
+        for other, column in animal.items():
+            if not (other == "style" and name in ("habitat", "weather", "cover")):  # which only photographs have
+                assert chi_square(column, seen[name]) > 1e-5, (name, other)
+    for name, other in itertools.combinations(SURROUNDINGS, 2):
+        assert chi_square(seen[name], seen[other]) > 1e-5, (name, other)
+    # and it would be noticed: one picture in ten with a companion that goes with the class
+    bound = np.random.default_rng(0).random(len(images)) < 0.1
+    fitting = np.where(bound, animal["shape"], seen["companion"])
+    assert chi_square(animal["shape"], fitting) < 1e-5
+
+
 # ---- the pool
 
 
@@ -243,11 +301,13 @@ def test_the_pool_by_brute_force(world):
     recipe = pool_recipe(world, seed=1, size=size, num_classes=SPECIES[world])
     species = species_world(world)
     whole = np.hstack([species.table[:, :5], species.fine])
-    shown = np.delete(recipe.traits, 5, axis=1)  # without the habitat
+    shown = recipe.traits
+    morphs = species.morph >= 0
     for row, kind, c, near, changed in zip(
         shown, recipe.kind, recipe.species, recipe.near_species, recipe.changed, strict=True
     ):
-        distance = [(int((row[:5] != s[:5]).sum()), int((row[5:] != s[5:]).sum())) for s in whole]
+        off = whole != row
+        distance = list(zip(off[:, :5].sum(1).tolist(), off[:, 5:].sum(1).tolist(), strict=True))
         name = POOL_KINDS[kind]
         if name == "target":
             assert distance[c] == (0, 0)
@@ -256,10 +316,12 @@ def test_the_pool_by_brute_force(world):
             assert c == -1
             assert (0, 0) not in distance
             assert sum(distance[near]) == 1
-            column = changed - (changed > 5)
-            assert row[column] != whole[near][column]
-            visible = not (changed == 8 and row[1] == TEXTURES.index("plain"))
+            assert row[changed] != whole[near][changed]
+            visible = not (changed == 7 and row[1] == TEXTURES.index("plain"))
             assert visible
+            if min(coarse for coarse, _ in distance) > 0:  # nor what a morph of any species may look like
+                in_morphing = off[np.flatnonzero(morphs), species.morph[morphs]]
+                assert not (off[morphs].sum(1) == in_morphing).any()
         else:
             assert (c, near, changed) == (-1, -1, -1)
             assert min(d[0] for d in distance) >= 2
@@ -281,7 +343,7 @@ def test_near_misses_are_even_over_species_and_attributes(world):
     assert cumulative[-1] == pytest.approx(1)
     assert np.bincount(species, weight) == pytest.approx(np.full(SPECIES[world], 1 / SPECIES[world]))
     kinds = set(changed.tolist())
-    assert kinds == ({0, 1, 2, 3, 4} if world == "lt" else {0, 1, 2, 3, 4, 6, 7, 8})
+    assert kinds == ({0, 1, 2, 3, 4} if world == "lt" else {0, 1, 2, 3, 4, 5, 6, 7})
     assert len(table) > 30 * SPECIES[world]
 
 
@@ -303,10 +365,12 @@ def test_the_truth_is_complete(data):
     assert {kind for kinds in known.descriptor_kinds for kind in kinds} == set(DESCRIPTOR_KINDS)
     for split in ("train", "val", "test"):
         images, labels = known.images[split], getattr(data, split).labels
-        for name in ("shape", "texture", "colour", "second_colour", "limbs"):
-            assert np.array_equal(images[name], known.classes[name][labels])
-        away = (images["habitat"] != known.classes["habitat"][labels]).mean()
-        assert 0.05 < away < 0.7
+        off = np.stack([images[name] != known.classes[name][labels] for name in ATTRIBUTES], 1)
+        for c, column in enumerate(species.morph):
+            assert not np.delete(off[labels == c], max(column, 0), axis=1).any()
+            assert column >= 0 or not off[labels == c].any()
+        morphs = off[species.morph[labels] >= 0].any(1)
+        assert morphs.mean() == pytest.approx(MORPHS, abs=4 * np.sqrt(MORPHS * (1 - MORPHS) / len(morphs)))
         for name in ("marking", "limb_length"):
             if known.world == "latin":
                 assert np.array_equal(images[name], known.classes[name][labels])
@@ -315,6 +379,16 @@ def test_the_truth_is_complete(data):
                 assert len(np.unique(images[name])) >= 3
         assert ((images["pattern_scale"] == -1) == (images["texture"] == TEXTURES.index("plain"))).all()
         assert (images["style"] == 0).all()
+        for name in SURROUNDINGS:
+            assert set(images[name]) >= set(range(len(SURROUNDINGS[name])))
+            assert name not in known.classes
+    for images in known.images.values():
+        alone = images["companion"] == SURROUNDINGS["companion"].index("none")
+        assert np.array_equal(images["companion_colour"] == -1, alone)
+        for name in ("habitat", "weather", "cover"):
+            assert np.array_equal(images[name] == -1, images["style"] > 0)  # paper has no surroundings
+        for name in ("companion", "accessory"):
+            assert images[name].min() >= 0
     pool = known.pool
     assert np.isclose(sum(pool.kind_rates.values()), 1)
     assert pool.kind_rates["target"] <= 0.2
@@ -323,7 +397,6 @@ def test_the_truth_is_complete(data):
     assert pool.base_rates.min() > 0
     c = int(pool.species.max())
     assert pool.base_rates[c] == np.mean(pool.species == c)
-    assert ((known.images["pool"]["habitat"] == -1) == (known.images["pool"]["style"] > 0)).all()
     assert set(pool.changed[pool.kind == "near-miss"]) >= {"shape", "limbs"}
     assert set(pool.changed[pool.kind != "near-miss"]) == {""}
     assert len(species.names) == len(known.family)
@@ -335,6 +408,17 @@ def test_shows_and_words(data):
     assert np.array_equal(horned, known.classes["limbs"][data.test.labels] == LIMBS.index("horns"))
     both = known.shows("pool", limbs="horns", shape="frog")
     assert np.array_equal(both, known.shows("pool", limbs="horns") & known.shows("pool", shape="frog"))
+    frogs = known.images["test"]["companion"] == SHAPES.index("frog")
+    assert 0 < frogs.sum() < len(frogs)
+    assert np.array_equal(known.shows("test", companion="frog"), frogs)
+    assert not np.array_equal(known.shows("test", companion="frog"), known.shows("test", shape="frog"))
+    alone = known.shows("pool", companion="none")
+    assert not (alone & known.shows("pool", companion_colour="red")).any()
+    assert np.array_equal(
+        known.shows("pool", habitat="cave"), known.images["pool"]["habitat"] == HABITATS.index("cave")
+    )
+    assert not known.shows("pool", style="sketch", weather="rain").any()
+    assert known.shows("pool", style="photo", weather="rain", accessory="hat", cover="none").any()
     words = known.words(0)
     assert words["shape"] == SHAPES[known.classes["shape"][0]]
     assert ("marking" in words) == (known.world == "latin")
@@ -344,6 +428,16 @@ def test_shows_and_words(data):
         known.shows("test", weight="heavy")
     with pytest.raises(ValueError, match="part must be one of"):
         known.shows("dev", limbs="horns")
+
+
+def test_the_truth_is_what_is_drawn(data):
+    """Pictures made from the truth alone; -1 is where nothing is to be seen."""
+    known = truth(data)
+    for split in ("train", "val", "test", "pool"):
+        part, images = getattr(data, split), known.images[split]
+        rows = np.arange(0, len(part), len(part) // 20)
+        told = Traits(**{name: images[name][rows] for name in Traits._fields})
+        assert torch.equal(render(part._seed, part._numbers[rows], told), part.images(rows))
 
 
 def test_the_truth_follows_cut_texts_and_chosen_pictures(data):
@@ -381,8 +475,11 @@ def test_only_rendered_worlds_have_a_truth(data):
 def test_no_kind_is_in_anything_a_method_is_given(data):
     """Neither as words nor as numbers: what is stored is what drawing the pictures and reading the texts needs."""
     stored = pickle.dumps(data)
-    for word in ("informative", "partial", "wrong", "hallucinated", "ambiguous", "non-visual", "near-miss", "target"):
+    for word in ("informative", "partial", "wrong", "hallucinated", "ambiguous", "non-visual", "near-miss"):
         assert word.encode() not in stored, word
+    strings = {argument for _, argument, _ in pickletools.genops(stored) if isinstance(argument, str)}
+    assert set(data.class_names) < strings
+    assert not strings & {*SENTENCE_KINDS, *DESCRIPTOR_KINDS, *POOL_KINDS}  # "target" alone is also a word of names
     known = truth(data)
     for part in (data.train, data.val, data.test, data.pool):
         public = {name for name in vars(part) if not name.startswith("_")}

@@ -6,26 +6,21 @@ import itertools
 
 import numpy as np
 import pytest
+from critter_words import ADJECTIVES, COLOURS, PLACES, STEMS, read
 
 from ltnb.critters import captions as critters_captions
-from ltnb.critters.attributes import (
-    ATTRIBUTES,
-    COLOURS,
-    LIMBS,
-    RARE,
-    SHAPES,
-    TEXTURES,
-    combination_code,
-)
-from ltnb.critters.captions import stream_table
+from ltnb.critters.attributes import ATTRIBUTES, LIMBS, RARE, SHAPES, SURROUNDINGS, TEXTURES, combination_code
+from ltnb.critters.captions import stream_table, vocabulary_texts
 from ltnb.critters.datasets import critters_latin_lt, critters_lt
 from ltnb.critters.pretrain import STREAM_SEED
 from ltnb.critters.shapes import MARKING_SPOTS, atlas
-from ltnb.critters.species import LIMB_ADJECTIVES, WORLDS, excluded_combinations, species_world
+from ltnb.critters.species import MORPHS, WORLDS, excluded_combinations, morph_values, species_world, with_morphs
 from ltnb.critters.texts import world_texts
 from ltnb.data.longtail import shot_groups
 
 PLAIN = TEXTURES.index("plain")
+TELLING = ("lt", "calibration")
+COLUMNS = {**ATTRIBUTES, **SURROUNDINGS}
 
 
 def numbers(table: np.ndarray) -> np.ndarray:
@@ -55,8 +50,8 @@ def test_every_species_would_be_rejected(monkeypatch):
     rows = np.unique(np.concatenate([species_world(world).table[:, :5] for world in WORLDS]), axis=0)
     assert len(rows) == len(excluded_combinations()) == 60 + 48 + 60 + 48
     edges = [np.concatenate([[0], w]) for w in critters_captions._weights()]
-    targets = np.hstack([rows, np.zeros((len(rows), 1), dtype=np.int64)])
-    leading = np.stack([(edges[i][targets[:, i]] + edges[i][targets[:, i] + 1]) / 2 for i in range(6)], 1)
+    targets = np.hstack([rows, np.zeros((len(rows), len(edges) - 5), dtype=np.int64)])
+    leading = np.stack([(e[t] + e[t + 1]) / 2 for e, t in zip(edges, targets.T, strict=True)], 1)
     real, forced = critters_captions.uniforms, []
 
     def uniforms(seed, indices, columns, stream=0):
@@ -72,22 +67,33 @@ def test_every_species_would_be_rejected(monkeypatch):
 
 
 def test_near_neighbours_of_species_are_in_the_stream(stream):
-    """Zero-shot is compositional: what differs from a species in one attribute is seen."""
+    """Zero-shot is compositional: what differs from a species in one attribute is seen, of rare concepts less of it."""
     shown = set(numbers(stream).tolist())
-    for row in species_world("lt").table[:20, :5].tolist():
+    for row in species_world("lt").table.tolist():
         near = [(*row[:i], v, *row[i + 1 :]) for i in range(5) for v in range(len(list(ATTRIBUTES.values())[i]))]
-        assert len(shown & set(numbers(near).tolist())) > 10
+        words = [values[i] for values, i in zip(ATTRIBUTES.values(), row, strict=True)]
+        rare = sum(word in RARE.values() for word in words)
+        assert len(shown & set(numbers(near).tolist())) > (10, 5, 0, 0, 0)[rare], words
 
 
 def test_rare_concepts_are_eight_times_rarer(stream):
-    for column, (name, values) in enumerate(ATTRIBUTES.items()):
-        counts = np.bincount(stream[:, column], minlength=len(values))
-        assert counts.min() > 0
-        rare = np.array([RARE.get("colour" if name == "second_colour" else name) == v for v in values])
-        assert rare.sum() == 1
-        assert counts[rare][0] / counts[~rare].mean() == pytest.approx(1 / 8, rel=0.15)
-        assert counts[~rare].max() / counts[~rare].min() < 1.15
+    assert stream.shape[1] == len(COLUMNS) == 11
+    same = {"second_colour": "colour", "companion_colour": "colour", "companion": "shape"}
+    for column, (name, values) in enumerate(COLUMNS.items()):
+        words = [value for value in values if value not in ("none", "clear")]
+        counts = np.array([(stream[:, column] == values.index(word)).sum() for word in words])
+        assert counts.sum() == len(stream)  # whether there is a companion is drawn with the picture
+        rare = np.array([RARE.get(same.get(name, name)) == word for word in words])
+        assert rare.sum() == (name not in ("accessory", "weather", "cover"))
+        assert counts[rare] / counts[~rare].mean() == pytest.approx(1 / 8, rel=0.15), name
+        assert counts[~rare].max() / counts[~rare].min() < 1.15, name
     assert (stream[:, 2] != stream[:, 3]).all()
+
+
+def test_surroundings_of_the_stream_do_not_know_the_animal(stream):
+    for i, j in itertools.product(range(len(ATTRIBUTES)), range(len(ATTRIBUTES), len(COLUMNS))):
+        correlation = np.corrcoef(stream[:, i] == stream[0, i], stream[:, j] == stream[0, j])[0, 1]
+        assert abs(correlation) < 4.5 / np.sqrt(len(stream)), (i, j)
 
 
 @pytest.mark.parametrize(("world", "classes", "families"), [("lt", 60, 15), ("latin", 96, 16)])
@@ -140,28 +146,158 @@ def test_worlds_share_no_species_and_no_name():
         assert not set(species_world(a).names) & set(species_world(b).names)
 
 
-def test_telling_names_tell_the_truth_and_binomials_tell_nothing():
-    species = species_world("lt")
+# ---- names
+
+
+@pytest.mark.parametrize("world", TELLING)
+def test_telling_names_tell_four_or_five_attributes_and_nothing_but_the_truth(world):
+    species = species_world(world)
     assert len(set(species.names)) == 60
-    adjectives = {adjective: LIMBS.index(limbs) for limbs, adjective in LIMB_ADJECTIVES.items()}
-    for name, row in zip(species.names, species.table, strict=True):
-        *words, shape = name.replace("-", " ").split()
-        assert SHAPES.index(shape) == row[0]
-        assert len(name.split()) == 3
-        for word in words:
-            if word in TEXTURES:
-                assert TEXTURES.index(word) == row[1]
-            elif word in adjectives:
-                assert adjectives[word] == row[4]
-            else:
-                bound = f"{word}-" in name  # a colour tied to the limbs is the second one
-                assert COLOURS.index(word) == row[3 if bound else 2]
-    latin = species_world("latin").names
-    assert len(set(latin)) == 96
-    vocabulary = {word for values in ATTRIBUTES.values() for word in values} | set(LIMB_ADJECTIVES.values())
-    assert all(len(name.split()) == 2 and not set(name.lower().split()) & vocabulary for name in latin)
+    for name, row, told in zip(species.names, species.table, species.told, strict=True):
+        said, _ = read(name)
+        assert list(told) == [attribute in said for attribute in ATTRIBUTES], name
+        assert all(values[i] == said.get(n, values[i]) for (n, values), i in zip(ATTRIBUTES.items(), row, strict=True))
+        assert told[0], name
+        assert told.sum() in (4, 5), name
+    assert 0.5 < (species.told.sum(1) == 5).mean() < 0.85
+    assert (~species.told[:, 1:]).any(0).all()  # each of the others is left out by some name
+
+
+@pytest.mark.parametrize("world", TELLING)
+def test_names_tell_in_the_ways_that_real_names_do(world):
+    names = species_world(world).names
+    words = [word for name in names for word in name.split()]
+    epithets = {"bare", "tiger", "leopard", "chess", "target", "calico", "lightning", "lace"}
+    ways = {
+        "an epithet": sum(word in epithets for word in words),
+        "a compound": sum(word in {c + s for c in COLOURS for s in STEMS} for word in words),
+        "a compound adjective": sum(word in {f"{c}-{a}" for c in COLOURS for a in ADJECTIVES} for word in words),
+        "two colours": sum("-and-" in word for word in words),
+        "an adjective": sum(word in ADJECTIVES for word in words),
+    }
+    assert min(ways.values()) >= 2, ways
+    assert ways["an epithet"] < 0.5 * len(names)
+
+
+def test_some_names_mislead_but_not_about_the_animal_itself():
+    found = []
+    for world in TELLING:
+        names = species_world(world).names
+        wrong = {name: read(name)[1] for name in names}
+        assert 3 <= sum(map(bool, wrong.values())) <= 0.3 * len(names)
+        for name, words in wrong.items():
+            assert len(words) <= 1
+            assert name.split()[-1] not in words
+            found += words
+    assert set(found) & set(PLACES)
+    assert set(found) & set(SHAPES)
+
+
+def test_a_name_fits_its_species_and_no_other_that_it_tells_all_of():
+    """A name of four attributes may fit a sister too, as real names do; a name of five fits one species."""
+    for world in TELLING:
+        species = species_world(world)
+        fits = ((species.table[:, None] == species.table) | ~species.told[:, None]).all(-1)
+        assert fits.diagonal().all()
+        assert (fits.sum(1)[species.told.all(1)] == 1).all()
+
+
+@pytest.mark.parametrize("world", TELLING)
+def test_pretraining_speaks_of_every_word_in_a_name(world):
+    known = {word for text in vocabulary_texts() for word in text.split()}
+    assert {word for name in species_world(world).names for word in name.split()} <= known
+
+
+@pytest.mark.parametrize("world", ["latin", "calibration_latin"])
+def test_binomials_tell_nothing(world):
+    species = species_world(world)
+    assert len(set(species.names)) == 96
+    assert not species.told.any()
+    values = {word for column in COLUMNS.values() for word in column}
+    for name in species.names:
+        genus, epithet = name.split()
+        assert not {genus.lower(), epithet} & {*values, *ADJECTIVES, *STEMS}
+    # a genus is a family, and says no more than that
+    genera = np.array([name.split()[0] for name in species.names])
+    assert all(len(set(genera[species.family == family])) == 1 for family in set(species.family.tolist()))
+
+
+def test_an_unknown_world_is_named():
     with pytest.raises(ValueError, match="world must be one of"):
         species_world("other")
+
+
+# ---- morphs
+
+
+@pytest.fixture(scope="module", params=WORLDS)
+def population(request):
+    """A world, and the species, numbers and attributes of two thousand individuals of each."""
+    species = species_world(request.param)
+    labels = np.repeat(np.arange(len(species.names)), 2000)
+    numbers = 7 * np.arange(len(labels))
+    return species, labels, numbers, with_morphs(species, labels, 77, numbers)
+
+
+def test_about_half_of_the_species_have_morphs(population):
+    species, labels, _, table = population
+    assert 0.3 < (species.morph >= 0).mean() < 0.6
+    assert set(species.morph.tolist()) == {-1, 1, 2, 3}  # texture and colours
+    assert (species.morph[species.table[:, 1] == PLAIN] != 1).all()
+    fixed = species.morph[labels] < 0
+    assert np.array_equal(table[fixed], species.table[labels[fixed]])
+
+
+def test_a_fixed_share_of_individuals_are_morphs_and_one_attribute_off(population):
+    species, labels, _, table = population
+    off = table != species.table[labels]
+    assert off.sum(1).max() == 1
+    for c in np.flatnonzero(species.morph >= 0):
+        own = off[labels == c]
+        assert set(np.flatnonzero(own.any(0)).tolist()) == {species.morph[c]}
+        share = own.any(1).mean()
+        assert share == pytest.approx(MORPHS, abs=4.5 * np.sqrt(MORPHS * (1 - MORPHS) / len(own))), species.names[c]
+    assert (table[:, 2] != table[:, 3]).all()
+
+
+def test_a_morph_may_be_anything_that_is_no_other_species_equally_often(population):
+    species, labels, _, table = population
+    every = {tuple(row) for world in WORLDS for row in species_world(world).table.tolist()}
+    for c in np.flatnonzero(species.morph >= 0)[:12]:
+        column, row = int(species.morph[c]), species.table[c]
+        may = []
+        for value in range(len(list(ATTRIBUTES.values())[column])):
+            other = [value if i == column else int(v) for i, v in enumerate(row)]
+            if tuple(other) not in every and other[2] != other[3]:
+                may.append(value)
+        assert morph_values(row, column).tolist() == may
+        morphs = table[(labels == c) & (table != row).any(1), column]
+        counts = np.bincount(morphs, minlength=12)
+        assert counts.sum() == counts[may].sum()
+        assert (np.abs(counts[may] - len(morphs) / len(may)) < 4.5 * np.sqrt(len(morphs) / len(may))).all()
+
+
+def test_no_individual_looks_like_another_species(population):
+    """Fine attributes included: every picture has one true label."""
+    species, labels, _, table = population
+    looks = numbers(table) * 1000 + (species.fine[labels] + 1) @ (100, 10, 1)
+    seen = set(zip(looks.tolist(), labels.tolist(), strict=True))
+    assert len({look for look, _ in seen}) == len(seen) > len(species.names)
+
+
+def test_who_is_a_morph_depends_on_seed_and_number_alone(population):
+    species, labels, numbers, table = population
+    rows = np.random.default_rng(0).permutation(len(labels))[:3000]
+    assert np.array_equal(with_morphs(species, labels[rows], 77, numbers[rows]), table[rows])
+    half = len(species.names) // 2
+    first = labels < half
+    assert np.array_equal(with_morphs(species.first(half), labels[first], 77, numbers[first]), table[first])
+    other = with_morphs(species, labels, 78, numbers)
+    morphs, others = ((t != species.table[labels]).any(1)[species.morph[labels] >= 0] for t in (table, other))
+    assert np.corrcoef(morphs, others)[0, 1] == pytest.approx(0, abs=4.5 / np.sqrt(len(morphs)))
+
+
+# ---- groups
 
 
 @pytest.mark.parametrize("load", [critters_lt, critters_latin_lt])
@@ -187,7 +323,9 @@ def test_head_and_tail_are_permuted_and_have_nothing_to_do_with_difficulty(load,
     assert np.abs(rank.mean(0) - (c - 1) / 2).max() < 4.5 * c / np.sqrt(12 * seeds)
     species, texts = species_world(world), world_texts(world)
     rare = sum(
-        (species.table[:, list(ATTRIBUTES).index(k)] == ATTRIBUTES[k].index(v)).astype(float) for k, v in RARE.items()
+        (species.table[:, column] == values.index(RARE[name])).astype(float)
+        for column, (name, values) in enumerate(ATTRIBUTES.items())
+        if name in RARE
     )
     measures = {
         "class number": np.arange(c),
@@ -196,6 +334,8 @@ def test_head_and_tail_are_permuted_and_have_nothing_to_do_with_difficulty(load,
         "sentences": np.array([len(lines) for lines in texts.corpus]),
         "informative": np.array([kinds.count("informative") for kinds in texts.corpus_kinds]),
         "plain": (species.table[:, 1] == PLAIN).astype(float),
+        "morphs": (species.morph >= 0).astype(float),
+        **({"told": species.told.sum(1)} if world == "lt" else {}),
     }
     for name, measure in measures.items():
         correlation = np.mean([np.corrcoef(row, measure)[0, 1] for row in rank])

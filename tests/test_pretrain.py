@@ -14,6 +14,7 @@ from ltnb.clip.mini import build_mini, load_compact, weights_path
 from ltnb.clip.precision import resolve_device, resolve_precision
 from ltnb.critters import pretrain as module
 from ltnb.critters import pretrain_scores
+from ltnb.critters.attributes import WORLD_VERSION
 from ltnb.critters.captions import stream_batch
 from ltnb.critters.datasets import calibration_data
 from ltnb.data import shot_groups
@@ -149,13 +150,14 @@ def test_shipped_logs_hold_the_zero_shot_table(name, calibration, monkeypatch):
     log = json.loads(path.with_suffix(".log.json").read_text())
     table = log["zero_shot"]
     assert log["steps"] == log["pairs"] // log["batch"] and log["curve"][-1][0] <= log["steps"]
+    assert log["world_version"] == WORLD_VERSION, "the shipped weights are of another world"
     for row, world in pretrain_scores.WORLDS.items():
         groups = shot_groups(calibration(world, table["seed"]).group_counts)
         classes = {group: int(mask.sum()) for group, mask in groups.items()}
         mean = sum(n * table[row][group] for group, n in classes.items()) / sum(classes.values())
         assert table[row]["overall"] == pytest.approx(mean, abs=0.02)  # the test sets are balanced
     low = 15 if name == "mini-vit-90k" else 40  # a fifth of the pairs; nothing is promised for it but that it learned
-    assert low <= table["telling"]["overall"] <= 70 and table["latin"]["overall"] < 4
+    assert low <= table["telling"]["overall"] <= 72 and table["latin"]["overall"] < 3 * 100 / 96  # three times chance
     monkeypatch.setattr(pretrain_scores, "WORLDS", {"telling": "calibration"})
     monkeypatch.setattr(pretrain_scores, "calibration_data", lambda world, seed, **_: calibration(world, seed))
     again = pretrain_scores.zero_shot_table(clip.load(log["model"], path, precision="fp32"))

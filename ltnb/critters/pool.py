@@ -15,7 +15,7 @@ import numpy as np
 
 from ltnb.critters.attributes import ATTRIBUTES, FINE_ATTRIBUTES, STYLES, TEXTURES, Traits, combination_code, uniforms
 from ltnb.critters.images import CritterImages, render_seed
-from ltnb.critters.species import excluded_combinations, species_world
+from ltnb.critters.species import excluded_combinations, morph_values, species_world
 
 POOL_KINDS = ("target", "near-miss", "other")
 _TARGET, _NEAR = 0.15, 0.30
@@ -56,7 +56,7 @@ class PoolRecipe:
 def near_misses(world: str, num_classes: int) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """All animals that differ from one of the first species in one visible attribute and are no species of any world.
 
-    Fine attributes count where they belong to the species.
+    Nor are they a morph of a species of this world. Fine attributes count where they belong to the species.
 
     Args:
         world: one of :data:`ltnb.critters.species.WORLDS`.
@@ -69,6 +69,9 @@ def near_misses(world: str, num_classes: int) -> tuple[np.ndarray, np.ndarray, n
     drawn = species_world(world)
     whole = np.hstack([drawn.table, drawn.fine])
     taken = {tuple(row) for row in whole.tolist()}
+    for row, column in zip(whole, drawn.morph, strict=True):
+        if column >= 0:
+            taken |= {(*row[:column], value, *row[column + 1 :]) for value in morph_values(row[:5], column)}
     rows, origin, columns = [], [], []
     for c, row in enumerate(whole[:num_classes]):
         for column in range(len(_NAMES)):

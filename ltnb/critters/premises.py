@@ -119,7 +119,7 @@ def measure_premises(encoded: Encoded, *, draws: int = 10, permutations: int = 5
         logits = probe(test_x)
         prior = torch.from_numpy(np.log(own / own.sum())).float()
         few.append([evaluate(scores, test_y, own).few for scores in (test_x @ encoded.text.T, logits, logits - prior)])
-    zero_shot_few, probe_few, adjusted_few = np.mean(few, axis=0)
+    zero_shot_few, probe_few, adjusted_few = np.array(few, dtype=np.float64).mean(axis=0)
     rows = np.concatenate([np.flatnonzero(train_y.numpy() == k)[:PLENTY] for k in range(c)])
     probe, _ = fit_linear_probe(train_x[rows], train_y[rows], c, loss=F.cross_entropy)
     plenty = 100 * float((probe(test_x).argmax(1) == test_y).double().mean())

@@ -169,8 +169,28 @@ def species_world(world: str) -> SpeciesWorld:
     table = np.stack(rows)
     column = rng.choice(_MORPHABLE, size=len(table))
     column[table[:, 1] == TEXTURES.index("plain")] = 2  # nothing else of a plain animal shows well
-    morph = np.where(rng.random(len(table)) < MORPHING, column, -1)
+    whole = np.hstack([table, np.array(fine)])
+    morph = _told_apart(whole, np.where(rng.random(len(table)) < MORPHING, column, -1))
     return SpeciesWorld(tuple(names), table, np.array(fine), np.array(family), np.array(told), morph)
+
+
+def _told_apart(whole: np.ndarray, morph: np.ndarray) -> np.ndarray:
+    """`morph` without the species whose morphs would look like those of a sister before it.
+
+    Args:
+        whole: (C, 8) attributes and fine attributes of the species.
+        morph: (C,) the column in which each has morphs, -1 for none.
+    """
+    own = {tuple(row) for row in whole.tolist()}
+    taken: set[tuple[int, ...]] = set()
+    result = morph.copy()
+    for c in np.flatnonzero(morph >= 0):
+        row, k = whole[c].tolist(), int(morph[c])
+        looks = {(*row[:k], value, *row[k + 1 :]) for value in range(_SIZES[k])} - own
+        if looks & taken:
+            result[c] = -1
+        taken |= looks
+    return result
 
 
 def _fine_variants(rng: np.random.Generator, plain: bool) -> list[list[int]]:
@@ -194,22 +214,25 @@ def with_morphs(species: SpeciesWorld, labels: np.ndarray, seed: int, numbers: n
         numbers: (N,) number of each individual in it.
 
     Returns:
-        (N, 5) attributes; a morph never has two equal colours.
+        (N, 5) attributes; those of a morph are never the attributes of another species, see :func:`morph_values`.
     """
     table = species.table[labels].copy()
-    column = species.morph[labels]
     u = uniforms(seed, numbers, 2, stream=_MORPH_STREAM)
-    for c in _MORPHABLE:
-        rows = np.flatnonzero((column == c) & (u[:, 0] < MORPHS))
-        own, size = table[rows, c], _SIZES[c]
-        value = (own + 1 + (u[rows, 1] * (size - 1)).astype(np.int64)) % size
-        if c != 1:
-            other = table[rows, 5 - c]
-            clash = value == other
-            value[clash] = (value[clash] + 1) % size
-            value[value == own] = (value[value == own] + 1) % size
-        table[rows, c] = value
+    for c in np.flatnonzero(species.morph >= 0):
+        rows = np.flatnonzero((labels == c) & (u[:, 0] < MORPHS))
+        values = morph_values(species.table[c], int(species.morph[c]))
+        table[rows, species.morph[c]] = values[(u[rows, 1] * len(values)).astype(np.int64)]
     return table
+
+
+def morph_values(row: np.ndarray, column: int) -> np.ndarray:
+    """What morphs of a species may have instead of their own value, each equally likely: (K,) int64.
+
+    No value that makes the two colours equal or another species of any world: a picture has one true label.
+    """
+    others = np.tile(row, (_SIZES[column], 1))
+    others[:, column] = np.arange(_SIZES[column])
+    return np.flatnonzero((others[:, 2] != others[:, 3]) & ~np.isin(combination_code(others), excluded_combinations()))
 
 
 @lru_cache(maxsize=1)
