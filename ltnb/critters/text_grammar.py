@@ -1,160 +1,112 @@
-"""A small grammar of sentences about critters: the attributes to tell go in, an encyclopaedia-like sentence comes out.
+"""Phrases that tell attributes, and the frames of corpus sentences.
 
-The same forms serve true and wrong statements, so that no form is true or wrong by itself. How much a sentence tells
-does give kinds away (one attribute: partial; a wrong sentence tells two or more), and so does a telling name: see
-"Shortcuts that are left" in :mod:`ltnb.critters.datasets`. Only words of the pre-training captions are used
-(:func:`ltnb.critters.captions.vocabulary_texts`), in sentences that no caption template makes.
+True and wrong statements use the same phrases, so that no phrase is true or wrong by itself. A frame speaks of two
+parties, with the same words next to either: only who comes first, and hence the order of the whole, says of whom
+something is told.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
-from ltnb.critters.words import HABITAT_PHRASES, TEXTURE_NOUNS, with_article
+from ltnb.critters.words import EPITHETS, LIMB_ADJECTIVES, TEXTURE_NOUNS, with_article
 
 Told = dict[str, str]
-"""Attribute name -> value word for what a sentence tells, coarse and fine attributes alike."""
+"""Attribute name -> value word for what a text tells, coarse and fine attributes alike."""
 
-SUBJECTS = (
-    *("it", "this species", "this animal", "this creature", "this kind", "the adult", "the adult male", "the female"),
-    *("the young animal", "the wild animal", "this old species", "this shy creature", "the known individual"),
+GROUPS = (
+    *(("shape",), ("texture",), ("colour",), ("second_colour",), ("limbs",)),
+    *(("marking",), ("limb_length",), ("pattern_scale",)),
+    *(("texture", "colour"), ("texture", "second_colour"), ("colour", "second_colour"), ("second_colour", "limbs")),
+    *(("shape", "texture"), ("shape", "colour"), ("shape", "limbs")),
+    *(("limb_length", "limbs"), ("limb_length", "second_colour"), ("pattern_scale", "texture")),
+    *(("texture", "colour", "second_colour"), ("shape", "texture", "colour"), ("shape", "second_colour", "limbs")),
+    *(("limb_length", "second_colour", "limbs"), ("pattern_scale", "texture", "second_colour")),
+    ("pattern_scale", "texture", "colour"),
 )
-_COAT = frozenset({"texture", "colour", "second_colour", "pattern_scale"})
+"""What one phrase can tell together."""
+
+_FRAMES = (
+    "{x} has {of_x}, whereas {y} has {of_y}",
+    "{x} is known for {of_x}, {y} for {of_y}",
+    "{x} is noted for {of_x}, but {y} for {of_y}",
+    "unlike {x} with {of_x}, {y} has {of_y}",
+    "while {x} shows {of_x}, {y} shows {of_y}",
+    "{x} was described with {of_x}, and {y} with {of_y}",
+    "{x} is remembered for {of_x}, {y} for {of_y}",
+    "of {x} and {y}, the former has {of_x}, the latter {of_y}",
+    "stories tell of {x} with {of_x} and of {y} with {of_y}",
+    "by {of_x} one tells {x}, by {of_y} one tells {y}",
+    "people like {x} for {of_x}, and {y} for {of_y}",
+    "where {x} has {of_x}, {y} has {of_y}",
+)
+
+_T = TypeVar("_T")
 
 
-def pick(rng: np.random.Generator, options: Sequence[str]) -> str:
-    """One of some texts."""
+def pick(rng: np.random.Generator, options: Sequence[_T]) -> _T:
+    """One of some things."""
     return options[int(rng.integers(len(options)))]
 
 
-def sentence(text: str) -> str:
-    """First letter large, a full stop at the end."""
-    return f"{text[0].upper()}{text[1:]}."
-
-
-def _joined(parts: list[str]) -> str:
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
-
-
-def _coat(rng: np.random.Generator, told: Told) -> list[str]:
-    """Noun phrases for texture, colour, second colour and the scale of the pattern, as far as told."""
+def _coat(rng: np.random.Generator, told: Told) -> str:
+    """Texture, colour, second colour and the scale of the pattern, as far as told."""
     texture, colour, second, scale = (told.get(k) for k in ("texture", "colour", "second_colour", "pattern_scale"))
-    parts: list[str] = []
-    if scale and texture in (None, "netted"):  # no plural noun that it could stand before
-        parts, scale = [f"a {scale} pattern"], None
-    if texture == "plain":
-        coat = f"a plain {colour} coat" if colour else pick(rng, ("a plain coat", "plain skin"))
-        return [coat, *([f"{second} as a second colour"] if second else [])]
-    if texture:
-        pattern = " ".join(word for word in (scale, second, TEXTURE_NOUNS[texture]) if word)
-        if second and texture == "netted":
-            pattern = f"a net of {second} lines"
-        forms: tuple[str, ...] = (
-            f"skin covered with {pattern}",
-            f"a coat of {pattern}",
-            f"a body painted with {pattern}",
-        )
-        if colour:
-            forms = (
-                f"{with_article(colour)} coat with {pattern}",
-                f"{pattern} on {colour} skin",
-                f"{pattern} over {with_article(colour)} body",
-                f"{with_article(colour)} body decorated with {pattern}",
-            )
-        elif not (second or scale):
-            forms = (*forms, f"a {texture} coat", f"{texture} skin", pattern)
-    elif colour and second:
-        forms = (f"{with_article(colour)} and {second} coat", f"a coat of {colour} and {second}")
-        forms = (*forms, f"{colour} skin and some {second}")
-    elif colour:
-        forms = (f"{with_article(colour)} coat", f"{colour} skin", f"a body of {colour} colour")
-    elif second:
-        forms = (f"{second} as a second colour", f"some {second} over another colour")
+    if texture is None:
+        if colour is None:
+            return f"{second} limbs" if second else f"a {scale} pattern"
+        coat = pick(rng, (f"{with_article(colour)} coat", f"{colour} skin", f"{with_article(colour)} body"))
+        return f"{coat} with {second} limbs" if second else coat
+    if texture == "plain":  # only its limbs show the second colour
+        coat = " ".join(word for word in (pick(rng, (texture, EPITHETS[texture])), colour, "skin") if word)
+        return f"{coat} with {second} limbs" if second else coat
+    shade = "".join(f"{word} " for word in (scale, second) if word)
+    pattern = f"a net of {shade}lines" if texture == "netted" else f"{shade}{TEXTURE_NOUNS[texture]}"
+    if colour:
+        forms = [f"{with_article(colour)} coat with {pattern}", f"{colour} skin with {pattern}"]
+        forms.append(f"{pattern} on {colour} skin")
+        if not shade:
+            forms += [f"a {texture} {colour} coat", f"{texture} {colour} skin"]
     else:
-        return parts
-    return [pick(rng, forms), *parts]
+        forms = [pattern]
+        if not shade:
+            forms += [f"a {texture} pattern", f"a {EPITHETS[texture]} pattern"]
+    return pick(rng, forms)
 
 
-def _limbs(rng: np.random.Generator, told: Told, second: str | None) -> list[str]:
-    """Noun phrases for the limbs, their length and, where it is told of them, their colour."""
-    limbs, length = told.get("limbs"), told.get("limb_length")
-    if limbs is None:
-        return [f"{length} limbs"] if length else []
-    name = f"{length} {limbs}" if length else limbs
-    if second:
-        return [pick(rng, (f"{length + ' ' if length else ''}{second} {limbs}", f"{name} of {second} colour"))]
-    return [pick(rng, (name, f"{name} on the body", f"limbs that are {name}"))]
-
-
-def features(rng: np.random.Generator, told: Told, plain: bool = False) -> str:
-    """All that the animal wears, as joined noun phrases in random order; empty when nothing of it is told."""
-    second = told.get("second_colour")
-    of_limbs = bool(second and "limbs" in told) and (plain or rng.random() < 0.6)
-    coat = {k: v for k, v in told.items() if k in _COAT and not (k == "second_colour" and of_limbs)}
-    parts = _coat(rng, coat) + _limbs(rng, told, second if of_limbs else None)
+def phrase(rng: np.random.Generator, told: Told) -> str:
+    """A noun phrase that tells exactly `told`, one of :data:`GROUPS`."""
+    limbs, length, second = told.get("limbs"), told.get("limb_length"), told.get("second_colour")
     if "marking" in told:
         where = told["marking"]
-        forms = (
-            f"a pale mark at the {where}",
-            f"one pale marking near the {where}",
-            f"a mark on the {where} side",
-        )
-        parts.append(pick(rng, forms))
-    return _joined([parts[i] for i in rng.permutation(len(parts))]) if parts else ""
+        return pick(rng, (f"a pale mark at the {where}", f"one pale marking near the {where}"))
+    if "shape" in told:
+        words = [told[k] for k in ("texture", "colour") if k in told]
+        tail = ""
+        if limbs and rng.random() < 0.5:
+            words.append("-".join([*([second] if second else []), LIMB_ADJECTIVES[limbs]]))
+        elif limbs:
+            tail = f" with {second} {limbs}" if second else f" with {limbs}"
+        whole = with_article(" ".join([*words, told["shape"]]))
+        return f"{pick(rng, ('the body of', 'the shape of', 'the look of'))} {whole}{tail}"
+    if limbs or length:
+        return " ".join(word for word in (length, second, limbs or "limbs") if word)
+    return _coat(rng, told)
 
 
-def statement(rng: np.random.Generator, subject: str, told: Told, plain: bool = False) -> str:
-    """A sentence about critters of one kind.
+def framed(rng: np.random.Generator, x: str, of_x: list[str], y: str, of_y: list[str]) -> str:
+    """A sentence about two parties.
 
     Args:
-        rng: chooses the words.
-        subject: who it is about, singular.
-        told: exactly the attributes to tell.
-        plain: the animal has no pattern, so that its second colour can only be that of its limbs.
+        rng: chooses the frame and the order within each list.
+        x: who is named first.
+        of_x: noun phrases for what is told of it, at least one.
+        y: who is named second.
+        of_y: the same of it.
     """
-    worn, shape = features(rng, told, plain), told.get("shape", "")
-    has = ("has", "shows", "carries", "always has", "is known by", "is easily recognised by", "is told apart by")
-    having = f"{pick(rng, has)} {worn}"
-    creature = with_article(shape) if shape else ""
-    forms: tuple[str, ...] = (subject,)
-    if worn and shape:
-        forms = (
-            f"{subject} is {creature} with {worn}",
-            f"{subject} is known as {creature} and {having}",
-            f"unlike most other animals, {subject} is {creature} with {worn}",
-            f"{subject} is built like {creature} and {having}",
-            f"described as {creature}, {subject} {having}",
-        )
-    elif worn:
-        forms = (
-            f"{subject} {having}",
-            f"looking closely, {subject} {having}",
-            f"with {worn}, {subject} looks like no other",
-            f"in summer and winter, {subject} {having}",
-            f"{worn} can be seen on {subject}",
-        )
-    elif shape:
-        forms = (
-            f"{subject} is a kind of {shape}",
-            f"{subject} is built like {creature}",
-            f"by its body, {subject} is {creature}",
-            f"{subject} has been described as {creature}",
-            f"{subject} is {creature}",
-        )
-    text = pick(rng, forms)
-    if "habitat" in told:
-        verbs = (
-            "lives",
-            "is often seen",
-            "is usually found",
-            "sleeps",
-            "feeds",
-            "hides",
-            "is at home",
-            "is recorded",
-        )
-        home = f"{pick(rng, verbs)} {HABITAT_PHRASES[told['habitat']]}"
-        text = f"{text} {home}" if text == subject else pick(rng, (f"{text}, and it {home}", f"{text} and it {home}"))
-    return sentence(text)
+    lists = [" and ".join(told[i] for i in rng.permutation(len(told))) for told in (of_x, of_y)]
+    text = pick(rng, _FRAMES).format(x=x, of_x=lists[0], y=y, of_y=lists[1])
+    return f"{text[0].upper()}{text[1:]}."

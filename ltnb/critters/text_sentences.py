@@ -1,137 +1,80 @@
-"""Writers of sentences: one function for each kind of corpus sentence and of descriptor."""
+"""The writer of corpus sentences, whose kinds differ in nothing but who is spoken of and whether it is true.
+
+Every sentence has the same ingredients: two parties (the species and somebody else, either first), a phrase that tells
+one attribute, a phrase that tells one to three others, and a scrap of history, publishing or life. All of that is drawn
+before the kind is looked at. The kind decides which phrases are told of the species, and whether they are true; what is
+not told of the species is told of the other party. Nothing false is true by accident: false attributes and other
+animals are never the species' own.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
-from ltnb.critters.captions import noise_text
-from ltnb.critters.text_facts import Species, false_facts, some, true_facts
-from ltnb.critters.text_grammar import Told, pick, sentence, statement
-from ltnb.critters.words import PLACES, with_article
+from ltnb.critters.attributes import ACCESSORIES, SHAPES
+from ltnb.critters.text_facts import Species
+from ltnb.critters.text_grammar import framed, phrase, pick
+from ltnb.critters.words import HABITAT_PHRASES, PLACES, with_article
 
+SENTENCE_KINDS = ("informative", "partial", "noise", "wrong")
+
+_SUBJECTS = ("it", "this species", "this animal", "this creature", "this kind", "the adult", "the male", "the female")
 _PERSONS = ("king", "queen", "bishop", "emperor")
-_HOUSES = ("museum", "university", "library", "castle", "press", "market")
-_PRINTS = ("journal", "catalogue", "chapter", "paperback")
-_SEASONS = ("winter", "summer", "spring")
+_HOUSES = ("museum", "library", "castle", "market", "harbour", "railway", "theatre", "bank")
+_EVENTS = ("festival", "treaty", "expedition", "legend")
+_PRINTS = ("journal", "catalogue", "chapter", "paperback", "stamp", "postcard", "volume", "edition")
+_SIZES = (0.3, 0.45, 0.25)  # one, two or three attributes in the second phrase
+_LONG_ALONE = 0.3  # how often the second phrase suffices for an informative sentence
+_LITTLE = 0.36  # how often a wrong sentence tells one attribute, as partial ones do
 
 
-def _say(rng: np.random.Generator, species: Species, subject: str, told: Told) -> str:
-    return statement(rng, subject, told, plain=species.plain)
-
-
-def _informative(rng: np.random.Generator, species: Species) -> str:
-    """Two or more true attributes, those of a telling name included."""
-    subject, named = species.subject(rng, may_tell=True)
-    known = species.told_by_name() if named else set()
-    return _say(rng, species, subject, true_facts(rng, species, int(rng.integers(1 if known else 2, 5)), known))
-
-
-def _partial(rng: np.random.Generator, species: Species) -> str:
-    """One true attribute."""
-    return _say(rng, species, species.subject(rng)[0], true_facts(rng, species, 1))
-
-
-def _wrong(rng: np.random.Generator, species: Species) -> str:
-    """Attributes of another species."""
-    return _say(rng, species, species.subject(rng)[0], false_facts(rng, species))
-
-
-def _noise(rng: np.random.Generator, species: Species) -> str:
-    """History, publishing and places."""
-    who, place, house, scrap = species.subject(rng)[0], pick(rng, PLACES), pick(rng, _HOUSES), noise_text(rng)
-    year, number = int(rng.integers(1700, 2020)), int(rng.integers(2, 90))
+def _scrap(rng: np.random.Generator, shapes: list[str]) -> str:
+    """History, publishing and places, or surroundings, which are every individual's own."""
+    place, year, number = pick(rng, PLACES), int(rng.integers(1400, 2025)), int(rng.integers(2, 100))
     forms = (
-        f"{who} was first described in {year} in the {house} of {place}",
-        f"the name of {who} honours the {pick(rng, _PERSONS)} of {place}",
-        f"stories about {who} are told by the sailors of {place}, {year}",
-        f"{who} has been printed on a stamp, {scrap}",
-        f"{place} has held a festival for {who} every year from {year}",
-        f"{who} is named in {with_article(pick(rng, _PRINTS))}, {scrap}",
-        f"collectors in {place} sold {who} for {number} in {year}",
-        f"the {house} in which {who} was reported opened in {year}, {scrap}",
-        f"{who} was exported to {place} by an expedition in {year}",
-        f"the legend of {who} was written in {number} pages, {scrap}",
-        f"the children of {place} have {number} songs about {who}",
-        f"it is said that {who} was called by another name, {scrap}",
-        f"the {pick(rng, _PERSONS)} of {place} believed that {who} was a tale, {scrap}",
+        f"{with_article(pick(rng, _PRINTS))} from {place}",
+        f"{with_article(pick(rng, _PRINTS))} of {year}",
+        f"{with_article(pick(rng, _EVENTS))} of {year}",
+        f"a {pick(rng, _HOUSES)} in {place}",
+        f"the {pick(rng, ('songs', 'stories', 'children', 'collectors'))} of {place}",
+        f"{number} {pick(rng, ('visitors', 'pages', 'names', 'letters'))}",
+        f"its sleep {pick(rng, list(HABITAT_PHRASES.values()))}",
+        f"the company of {with_article(pick(rng, shapes))}",
+        f"a story of {with_article(pick(rng, ACCESSORIES))}".replace("a glasses", "glasses"),
     )
-    return sentence(pick(rng, forms))
+    return pick(rng, forms)
 
 
-def _who(rng: np.random.Generator) -> str:
-    return pick(rng, ("it", "this animal", "this creature", "the adult"))
+def _other(rng: np.random.Generator, shapes: list[str]) -> str:
+    """Somebody or something else."""
+    who = pick(rng, pick(rng, (shapes, _PERSONS, _HOUSES)))
+    return pick(rng, (f"the {who} of {pick(rng, PLACES)}", "its neighbour", "another creature"))
 
 
-def _true(rng: np.random.Generator, species: Species) -> str:
-    """One to three true attributes."""
-    return _say(rng, species, _who(rng), true_facts(rng, species, int(rng.integers(1, 4))))
+def write_sentence(rng: np.random.Generator, species: Species, kind: str, named: bool) -> str:
+    """A corpus sentence.
 
-
-def _hallucinated(rng: np.random.Generator, species: Species) -> str:
-    """One to three attributes, all wrong."""
-    return _say(rng, species, _who(rng), some(rng, false_facts(rng, species), int(rng.integers(1, 4))))
-
-
-def _non_visual(rng: np.random.Generator, _: Species) -> str:
-    """Sounds, behaviour, weight, age."""
-    who, (season, other) = _who(rng), [_SEASONS[i] for i in rng.permutation(len(_SEASONS))[:2]]
-    day, number, much = pick(rng, ("morning", "evening", "day")), int(rng.integers(2, 40)), pick(rng, ("more", "less"))
-    mood = pick(rng, ("shy", "friendly", "brave", "gentle", "curious"))
-    forms = (
-        f"{who} sings {pick(rng, ('loud', 'quiet', 'soft', 'beautiful'))} songs in the {day}",
-        f"{who} is {mood} with {pick(rng, ('people', 'children', 'sailors'))}",
-        f"{who} weighs {number} in {season}",
-        f"{who} lived for {number} years",
-        f"{who} hunts in the {day} and sleeps in {season}",
-        f"{who} eats {much} in {season} than in {other}",
-        f"{who} likes warm water in {season} and cold water in {other}",
-        f"{who} moves {much} in the {day}",
-    )
-    return sentence(pick(rng, forms))
-
-
-def _absent(rng: np.random.Generator, _: Species) -> str:
-    """Things that could be seen, but that no picture of this world shows."""
-    number, size = pick(rng, ("two", "three", "many", "some")), pick(rng, ("small", "large", "round", "smooth"))
-    shade, place = pick(rng, ("pale", "dark", "bright")), pick(rng, ("grass", "sand", "rock", "ice"))
-    forms = (
-        f"{number} {size} {shade} eggs in a nest of {place}",
-        f"{number} young with {shade} eyes",
-        f"a nest of {place} near the water",
-        f"young individuals that are {shade} and {size}",
-        f"a {size} home under the {place}",
-        f"{number} {size} young on the back of the female",
-        f"{shade} eggs under the {place}",
-    )
-    return sentence(pick(rng, forms))
-
-
-def _ambiguous(rng: np.random.Generator, _: Species) -> str:
-    """True of every species."""
-    eyes, size = pick(rng, ("round", "large", "dark", "bright")), pick(rng, ("small", "large", "wild", "curious"))
-    who, skin = pick(rng, ("animal", "creature", "individual")), pick(rng, ("coat", "skin", "body"))
-    forms = (
-        f"a {size} {who} with {eyes} eyes",
-        f"the {who} has a head, a body and limbs",
-        f"{with_article(who)} that looks like many other {who}s",
-        f"limbs of another colour than the {skin}",
-        f"two different colours on one {size} {who}",
-        f"{eyes} eyes and a {pick(rng, ('round', 'smooth', 'small'))} body",
-        f"the {skin} of a {size} {who}",
-    )
-    return sentence(pick(rng, forms))
-
-
-Writer = Callable[[np.random.Generator, Species], str]
-SENTENCES: dict[str, Writer] = {"informative": _informative, "partial": _partial, "noise": _noise, "wrong": _wrong}
-"""Kind of corpus sentence -> who writes it."""
-DESCRIPTORS: dict[str, Writer] = {
-    "true": _true,
-    "non-visual": _non_visual,
-    "absent": _absent,
-    "ambiguous": _ambiguous,
-    "hallucinated": _hallucinated,
-}
-"""Kind of descriptor -> who writes it."""
+    Args:
+        rng: chooses everything.
+        species: whom it is about.
+        kind: one of :data:`SENTENCE_KINDS`, which speaks of what is said beside the name.
+        named: calls the species by its name.
+    """
+    short = pick(rng, species.groups(1))
+    long = pick(rng, species.groups(1 + int(rng.choice(3, p=_SIZES)), beside=short))
+    false = species.unlike(rng, (*short, *long))
+    much = (long,) if len(long) > 1 and rng.random() < _LONG_ALONE else (short, long)
+    little = (short,)
+    false_ones = little if rng.random() < _LITTLE else much
+    told = {"informative": much, "partial": little, "noise": (), "wrong": false_ones}[kind]
+    own: list[str] = []
+    others: list[str] = []
+    for group in (short, long):
+        facts = species.facts if group in told and kind != "wrong" else false
+        (own if group in told else others).append(phrase(rng, {name: facts[name] for name in group}))
+    shapes = [shape for shape in SHAPES if shape not in (species.facts["shape"], false["shape"])]
+    scrap_of_own = rng.random() < 0.5 if own and others else not own
+    (own if scrap_of_own else others).append(_scrap(rng, shapes))
+    parties = [(species.called if named else pick(rng, _SUBJECTS), own), (_other(rng, shapes), others)]
+    (x, of_x), (y, of_y) = parties if rng.random() < 0.5 else parties[::-1]
+    return framed(rng, x, of_x, y, of_y)

@@ -2,37 +2,36 @@
 
 The texts belong to a world: they depend on the species alone, never on the seed of a data set, hence never on how many
 training pictures a species has. A corpus holds four kinds of sentences, after what VL-LTR found in encyclopaedia
-articles (its Fig. 8): ``informative`` (two or more true attributes), ``partial`` (one), ``noise`` (history, publishing,
-places) and ``wrong`` (attributes of another species, none of them true). Descriptors are ``true``, or bad in one of the
-ways of HLC's Fig. 6: ``non-visual`` (behaviour, sounds, weight), ``absent`` (nests, eggs, young: visible things that no
-picture shows), ``ambiguous`` (true of every class; HLC's own case is a name with two meanings) and ``hallucinated``
-(wrong). Kinds are for evaluation only: methods get the sentences, :func:`ltnb.data.truth` alone gives the kinds.
+articles (its Fig. 8): ``informative`` (two or more attributes of the species, all true), ``partial`` (one), ``noise``
+(none: the attributes that it tells are those of somebody else) and ``wrong`` (attributes said of the species, none of
+them true).
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, fields
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 
 from ltnb.critters.species import WORLDS
+from ltnb.critters.text_descriptors import DESCRIPTOR_KINDS, write_descriptor
 from ltnb.critters.text_facts import Species, all_species
-from ltnb.critters.text_sentences import DESCRIPTORS, SENTENCES, Writer
+from ltnb.critters.text_sentences import SENTENCE_KINDS, write_sentence
 from ltnb.data.corpus import CorpusStatistics, corpus_statistics
 
 __all__ = ["DESCRIPTOR_KINDS", "SENTENCE_KINDS", "CorpusStatistics", "WorldTexts", "corpus_statistics", "world_texts"]
 
-SENTENCE_KINDS = tuple(SENTENCES)
-DESCRIPTOR_KINDS = tuple(DESCRIPTORS)
 N_DESCRIPTORS = 10
 _SEED = 62_001
 _SHARES = np.array([0.36, 0.2, 0.3, 0.14])  # of SENTENCE_KINDS, in the mean over classes
 _MEDIAN, _SPREAD, _MOST = 22, 0.85, 160  # sentences a class: log-normal, mean over median as in VL-LTR's Table 6
+_NAMED = 0.28  # how often a sentence calls the species by its name
 _LEAST_OF_KIND = np.array([3, 1, 1, 1, 1])  # descriptors of each of DESCRIPTOR_KINDS that every class has
 _REST_OF_KINDS = (0.3, 0.2, 0.15, 0.2, 0.15)  # how the other three fall
-_LONGEST = 26  # pieces of a sentence, so that it fits into 30 byte pairs
+_LONGEST = 26  # pieces of a text, so that it fits into 30 byte pairs
 
 
 @dataclass(frozen=True)
@@ -73,25 +72,28 @@ def world_texts(world: str) -> WorldTexts:
     for c, one in enumerate(species):
         rng = np.random.default_rng((*seed, c))
         kinds = rng.choice(SENTENCE_KINDS, size=sizes[c], p=shares[c]).tolist()
+        named = (rng.random(sizes[c]) < _NAMED).tolist()
         counts = _LEAST_OF_KIND + rng.multinomial(N_DESCRIPTORS - _LEAST_OF_KIND.sum(), _REST_OF_KINDS)
         ten = rng.permutation(np.repeat(DESCRIPTOR_KINDS, counts)).tolist()
-        texts, descriptors = _write(rng, one, kinds, SENTENCES), _write(rng, one, ten, DESCRIPTORS)
+        texts = _new(one, [partial(write_sentence, rng, one, *row) for row in zip(kinds, named, strict=True)])
+        descriptors = _new(one, [partial(write_descriptor, rng, one, kind) for kind in ten])
         rows.append((texts, tuple(kinds), descriptors, tuple(ten)))
     return WorldTexts(*zip(*rows, strict=True))
 
 
-def _write(rng: np.random.Generator, one: Species, kinds: list[str], writers: dict[str, Writer]) -> tuple[str, ...]:
-    """One new sentence of each kind, short enough for a small text tower."""
+def _new(one: Species, writers: list[Callable[[], str]]) -> tuple[str, ...]:
+    """A text by each writer, none twice, short enough for a small text tower."""
+    unknown = "" if one.told else one.name
     texts: list[str] = []
-    for kind in kinds:
-        text = writers[kind](rng, one)
-        while text in texts or _pieces(text, one.name) > _LONGEST:
-            text = writers[kind](rng, one)
+    for write in writers:
+        text = write()
+        while text in texts or _pieces(text, unknown) > _LONGEST:
+            text = write()
         texts.append(text)
     return tuple(texts)
 
 
-def _pieces(text: str, name: str) -> int:
-    """About how many byte pairs a sentence has: words, digits and signs, and half the letters of an unknown name."""
-    known = len(re.findall(r"[a-z]+|\d|[^\w\s]", text.replace(name, "").lower()))
-    return known + len(name) // 2 * (name in text)
+def _pieces(text: str, unknown: str) -> int:
+    """About how many byte pairs a text has: words, digits and signs, and half the letters of an unknown name."""
+    known = text.replace(unknown, "") if unknown else text
+    return len(re.findall(r"[a-z]+|\d|[^\w\s]", known.lower())) + len(unknown) // 2 * (unknown in text)
