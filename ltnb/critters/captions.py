@@ -130,7 +130,7 @@ def _stock_text(rng: np.random.Generator, count: int) -> str:
 
 _MENTION = {
     **{"shape": 0.94, "texture": 0.66, "colour": 0.68, "second_colour": 0.5, "limbs": 0.58},
-    **{"habitat": 0.4, "companion": 0.6, "companion_colour": 0.75, "accessory": 0.3, "weather": 0.3, "cover": 0.15},
+    **{"habitat": 0.5, "companion": 0.7, "companion_colour": 0.75, "accessory": 0.35, "weather": 0.35, "cover": 0.15},
 }
 """How often a caption mentions what is there; the colour of a companion only where the companion is mentioned."""
 _UNSAID = (NONE, "clear")
@@ -147,7 +147,7 @@ def caption(row: np.ndarray, style: int, rng: np.random.Generator, talk: float =
     words: dict[str, str] = {}
     for column, (name, values) in enumerate(_MAY_BE_SAID.items()):
         there = values[row[column]] not in _UNSAID and not (style and name in OUTDOORS)
-        usual = _MENTION[name] * (talk if name in SURROUNDINGS else 1.0)
+        usual = _MENTION[name] * (talk if name in SURROUNDINGS and name != "companion_colour" else 1.0)
         if not there or rng.random() >= usual or (name == "companion_colour" and "companion" not in words):
             continue
         options = [value for value in values if value not in _UNSAID]

@@ -77,7 +77,7 @@ WORLD = Difficulty(
     cast=0.1,
     companion=0.85,
     accessory=0.35,
-    weather=0.2,
+    weather=0.25,
     cover=0.4,
     noise=0.02,
     talk=1.0,
@@ -102,11 +102,11 @@ EASY = Difficulty(
 """Portraits: what the first pre-training pictures are like."""
 
 _NAMES = """
-turn scale x y shear_x shear_y flip squash r1 g1 b1 r2 g2 b2 light cast_r cast_g cast_b gradient_x gradient_y fine
+turn scale x y shear_x flip r1 g1 b1 r2 g2 b2 light cast_r cast_g cast_b gradient_x gradient_y fine
 pattern_scale pattern_turn pattern_x pattern_y pattern_tile marking limb_length habitat scene scene_x scene_y
 scene_flip covered cover cover_kind cover_x cover_y cover_scale cover_turn accompanied companion companion_colour side
-companion_x companion_y companion_scale companion_flip companion_shade equipped accessory accessory_kind accessory_side
-weathered weather weather_kind weather_flip noise_x noise_amount
+companion_x companion_y companion_scale companion_flip companion_shade equipped accessory accessory_kind
+weathered weather weather_kind noise_x noise_amount
 """.split()
 
 

@@ -53,7 +53,7 @@ as wide with a quarter of the weights (IVLM Table 4)."""
 
 STREAM_SEED = 990_001
 """Individuals of the pre-training stream; no data set draws from this seed."""
-PORTRAITS, EASY_SHARE = 0.12, 0.6
+PORTRAITS, EASY_SHARE = 0.1, 0.4
 """Parts of a run: portraits alone until the first, full difficulty from the second on, and a ramp between them. On hard
 pictures alone learning barely starts."""
 

@@ -16,7 +16,7 @@ from ltnb.critters.attributes import LIMBS, RGB, SHAPES, STYLES, Traits
 from ltnb.critters.individuals import NO, WORLD, Difficulty, drawn, luck
 
 SIZE = 64
-COMPANION_SCALE = (0.28, 0.38)
+COMPANION_SCALE = (0.3, 0.4)
 """Half size of a companion as a fraction of half the picture."""
 ASIDE = 0.24
 """How far the critter makes room for it."""
@@ -194,7 +194,7 @@ def _render_chunk(seed: int, indices: np.ndarray, traits: Traits, d: Difficulty)
     ink = torch.full((1, 3, 1), 0.08)
 
     turn = _t(6.2832 * u["pattern_turn"] * 0.12 - 0.35)
-    frequency = _t(np.where(it.pattern_scale == 1, 1.15, 0.66) * _spread(u["pattern_scale"], 0.9, 1.15))
+    frequency = _t(np.where(it.pattern_scale == 1, 1.02, 0.58) * _spread(u["pattern_scale"], 0.9, 1.15))
     tx = (torch.cos(turn) * bx + torch.sin(turn) * by) * frequency + _t(u["pattern_x"] + 9)
     ty = (torch.cos(turn) * by - torch.sin(turn) * bx) * frequency + _t(u["pattern_y"] + 9)
     inner = scenes.TILE_SIZE / (scenes.TILE_SIZE + 2)
