@@ -1,28 +1,60 @@
-"""The sheet of Critters in the README: eighteen species from the most to the least frequent, one picture each.
+"""The two sheets of Critters: species from the most to the least frequent, and individuals with what each shows.
 
-Run: ``python benchmarks/sheet.py [--out figures/critters.png]``. A few seconds on one core.
+Run: ``python benchmarks/sheet.py [--folder figures]``. A few seconds on one core. Writes ``critters.png`` (README) and
+``critters_individuals.png`` (datasheet).
 """
 
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 
 import numpy as np
 
 from ltnb import plots
-from ltnb.data import load
+from ltnb.critters.attributes import NONE, WEATHERS
+from ltnb.critters.truth import VALUES
+from ltnb.data import load, truth
+
+SPECIES, INDIVIDUALS = 18, 20
+
+
+def shows(attributes: dict[str, int]) -> str:
+    """What one picture shows, a line each for the animal, its companion, what is around them."""
+    word = {name: VALUES[name][value] for name, value in attributes.items() if value >= 0}
+    around = [
+        word["habitat"],
+        *(word[k] for k in ("weather", "accessory", "cover") if word[k] not in (NONE, WEATHERS[0])),
+    ]
+    beside = f"{word['companion_colour']} {word['companion']}" if word["companion"] != NONE else "alone"
+    return "\n".join(
+        [
+            f"{word['texture']} {word['colour']} {word['shape']}",
+            f"{word['second_colour']} {word['limbs']}",
+            beside if beside == "alone" else f"beside: {beside}",
+            ", ".join(around),
+        ]
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", default="figures/critters.png")
-    arguments = parser.parse_args()
+    """Draw both."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
+    parser.add_argument("--folder", type=Path, default=Path("figures"))
+    folder = parser.parse_args().folder
     data = load("critters_lt")
-    places = np.linspace(0, data.num_classes - 1, 18).astype(int)
+    places = np.linspace(0, data.num_classes - 1, SPECIES).astype(int)
     shown = np.argsort(-data.class_counts, kind="stable")[places]
     pictures = [data.train[int(np.flatnonzero(data.train.labels == c)[0])][0] for c in shown]
     names = [f"{data.class_names[c]}: {data.class_counts[c]}" for c in shown]
-    plots.save(plots.image_grid(pictures, names, columns=6, size=1.25), arguments.out)
+    plots.save(plots.image_grid(pictures, names, columns=6, size=1.25), folder / "critters.png")
+    rows = np.random.default_rng(0).permutation(len(data.test))[:INDIVIDUALS]
+    seen = truth(data).images["test"]
+    labels = [shows({name: int(values[i]) for name, values in seen.items()}) for i in rows]
+    plots.save(
+        plots.image_grid([data.test[int(i)][0] for i in rows], labels, columns=5, size=1.7),
+        folder / "critters_individuals.png",
+    )
 
 
 if __name__ == "__main__":

@@ -1,79 +1,11 @@
-"""Critters: two rendered worlds with long tails, and the datasheet of both.
+"""Critters: two rendered worlds with long tails.
 
-What is in it
-    64 x 64 RGB pictures of invented animals: 12 body shapes, 8 textures, 11 colours (each animal has two), 7 kinds of
-    limbs, 8 habitats. A class is a species, a fixed combination of shape, texture, both colours and limbs, with a
-    habitat in which most of its individuals are seen. ``critters_lt``: 60 species in 15 families of four; within a
-    family one attribute differs from the first member. Their names tell the shape and two more attributes, as "tree
-    frog" does. ``critters_latin_lt``: 96 species in 16 families, binomials as names; two species at a time share all
-    that was said and differ only in fine attributes (where the marking sits, short or long limbs, coarse or fine
-    pattern) that no pre-training caption mentions. Training counts fall exponentially; validation and test are
-    balanced. Each species has a corpus (1 to 160 sentences) and ten descriptors; each data set has a pool of
-    unlabelled pictures, of which at most one in six shows a species. See :mod:`ltnb.critters.texts` and
-    :mod:`ltnb.critters.pool`. In size ``small`` only the first six families are classes, 24 and 36 species.
-    Six to ten of them make up a group in ``critters_lt``, nine to fifteen in the other world: enough for a lesson to
-    run through in minutes. The premises below are not claimed for it, zero-shot least of all (a group of six or ten
-    species is easy or hard by chance).
+What is in them, how they were made and what they are not for stands in the datasheet, ``README.md`` beside this file.
 
-What is not in it
-    No photograph, no real animal, person or place, and no text by anyone: every picture is computed and every
-    sentence is written by a grammar of this package (names of towns are stock words). No two objects of equal rank in
-    a picture, no text in a picture, no viewpoint other than from the side. Label noise: none. Sentences are far more
-    alike than those of an encyclopaedia. A result on Critters says nothing about the accuracy of a method on
-    photographs.
-
-Intended use
-    To run every step of the five papers in minutes without a download, and to check claims that need the truth: which
-    sentence is informative, what a retrieved picture shows, which attribute decides. Not for ranking methods by their
-    absolute numbers, and not for pre-training on the species.
-
-How individuals vary
-    Pose, size, place, shear, shade of the coat, light and its colour, an occluder, a second small animal behind,
-    camera noise, and the habitat: :class:`ltnb.critters.render.Difficulty` holds the numbers and is frozen with
-    the world version.
-
-Why the difficulty is what it is
-    Three premises were set on purpose, once, on species that no data set uses (worlds ``calibration`` and
-    ``calibration_latin``, see :func:`calibration_data`), and frozen: zero-shot CLIP at 40 to 70 % and flat over many,
-    medium and few; near chance with Latin names; a linear probe clearly worse on few than on many. They are premises,
-    not findings, and none of them stands among the claims.
-
-    Measured with mini-vit on the calibration worlds, seed 0, 20 test pictures a class (``a1_train_mini_clip`` measures
-    them again): zero-shot 61.7 % with telling names (many 66.0, medium 61.7, few 59.0; correlation of accuracy with
-    log class size -0.04), 1.1 % with binomials (chance 1.0 %); linear probe many 96.7, medium 88.6, few 62.1. On the
-    way there the pictures were made easier once: with smaller, darker and more often hidden animals a small ViT
-    reached 12 % zero-shot after 200,000 pairs.
-
-No shortcuts
-    - No species of any world occurs in the pre-training stream: its attribute table rejects their combinations.
-    - Which species is head and which is tail is drawn by the seed; counts know nothing of attributes, names or texts.
-    - Texts depend on the world alone. How much text a species has, and of which kinds, is independent of its
-      pictures.
-    - Informative and wrong sentences share their forms, and all use words of the captions only (binomials apart);
-      history, publishing and places occur in captions as well; no corpus sentence has the form of a caption.
-    - At least 80 % of the pool shows no species; near-misses differ from one in a single attribute.
-    - Kinds of sentences and true species of pool pictures are in no object that a method is given: :func:`truth`
-      works them out again.
-
-Shortcuts that are left
-    - In ``critters_lt`` 199 of the 681 informative sentences (29 %) hold the class name, and sentences of no other kind
-      do: a telling name would make them true. In ``critters_latin_lt`` the binomial stands in sentences of every kind.
-    - Partial and wrong sentences can be told apart by their words alone, without a picture: a partial sentence tells
-      one attribute, a wrong one two or more.
-
-    So a method may seem to select anchors well without looking at a picture. On ``critters_lt`` read its precision
-    beside two numbers: the share of informative sentences (35 %), and a baseline that only looks for the class name,
-    which is never wrong and finds 29 % of them (32 % and 23 % in size ``small``).
-
-Individuals
-    Picture number k of class c is individual ``1,000,000 c + k`` of the stream ``2**32 + 16 seed + 4 world + split``
-    (:func:`ltnb.critters.images.render_seed`). So the same seed gives the same first pictures of a class at
-    every imbalance and size, the parts of a data set never share an individual, and no data set shares one with
-    pre-training, whose stream has seed 990,001. The pool of ``small`` is its own: targets and near-misses are made of
-    its species.
-
-Version
-    :data:`ltnb.critters.attributes.WORLD_VERSION`; it changes whenever a picture, a species or a text changes.
+Picture number k of class c is individual ``1,000,000 c + k`` of the stream ``2**32 + 16 seed + 4 world + split``
+(:func:`ltnb.critters.images.render_seed`). So the same seed gives the same first pictures of a class at every imbalance
+and size, the parts of a data set never share an individual, and no data set shares one with pre-training, whose stream
+has seed 990,001. The pool of ``small`` is its own: targets and near-misses are made of its species.
 """
 
 from __future__ import annotations
@@ -116,7 +48,7 @@ def critters_lt(
     val_per_class: int | None = None,
     pool_size: int | None = None,
 ) -> LongTailData:
-    """The world of 60 species whose names tell part of the truth.
+    """The world of 60 species whose names tell most of what CLIP knows of them.
 
     Args:
         imbalance: largest over smallest class count. From 50 upwards the training counts themselves define many,

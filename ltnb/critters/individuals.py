@@ -82,7 +82,7 @@ WORLD = Difficulty(
     noise=0.02,
     talk=1.0,
 )
-"""The difficulty of every data set; frozen with the world version (see the datasheet in `ltnb.critters.datasets`)."""
+"""The difficulty of every data set; frozen with the world version (see the datasheet, ``README.md`` here)."""
 
 EASY = Difficulty(
     turn=0.15,
