@@ -77,7 +77,7 @@ def _absent(rng: np.random.Generator, species: Species) -> str:
     own = set(species.facts.values())
     animal = pick(rng, [shape for shape in SHAPES if shape not in own])
     colour = pick(rng, [colour for colour in COLOURS if colour not in own])
-    forms = (
+    never_shown = (
         f"{number} {size} eggs in a nest",
         f"a nest with {number} babies",
         f"{number} young on its back",
@@ -86,9 +86,9 @@ def _absent(rng: np.random.Generator, species: Species) -> str:
         f"footprints between the {place}",
         f"a sign on a fence near the {place}",
         f"{size} bones and an old shell",
-        f"often seen {pick(rng, BESIDE[:3])} a {colour} {animal}".replace("a orange", "an orange"),
     )
     around = (
+        f"often seen {pick(rng, BESIDE[:3])} {with_article(f'{colour} {animal}')}",
         f"usually found {HABITAT_PHRASES[pick(rng, HABITATS)]}",
         f"it lives {HABITAT_PHRASES[pick(rng, HABITATS)]}",
         f"often together with {with_article(animal)}",
@@ -96,7 +96,7 @@ def _absent(rng: np.random.Generator, species: Species) -> str:
         f"often seen {pick(rng, pick(rng, list(WEATHER_PHRASES.values())))}",
         f"it hides {pick(rng, list(COVER_PHRASES.values()))}",
     )
-    return pick(rng, pick(rng, (forms, around)))
+    return pick(rng, pick(rng, (never_shown, around)))
 
 
 def _ambiguous(rng: np.random.Generator, species: Species) -> str:
