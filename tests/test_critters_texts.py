@@ -105,14 +105,14 @@ _TWO_PARTIES = [
 _MEANT = r"it|this (?:species|animal|creature|kind)|the (?:adult|male|female)"
 
 
-def parties(text: str, name: str) -> tuple[str, str]:
-    """What a sentence tells of the species `name`, and what of somebody else."""
+def parties(text: str, name: str) -> tuple[str, str, bool]:
+    """What a sentence tells of the species `name`, what of somebody else, and whether the species is named first."""
     found = [m for pattern in _TWO_PARTIES if (m := re.fullmatch(pattern, text.lower().removesuffix(".")))]
     assert found, text
     told = found[0].groupdict()
     own = [bool(re.fullmatch(rf"{_MEANT}|(?:the )?{name.lower()}", told[party])) for party in "xy"]
     assert sum(own) == 1, text
-    return (told["a"], told["b"]) if own[0] else (told["b"], told["a"])
+    return (told["a"], told["b"], True) if own[0] else (told["b"], told["a"], False)
 
 
 def facts(world: str) -> list[dict[str, str]]:
@@ -163,19 +163,27 @@ def test_the_reader_reads():
         ("second_of_limbs", "green"), ("colour", "pink"), ("texture", "plain"),
     ]  # fmt: skip
     assert read("a museum in Kyoto and the company of a bear") == []
-    assert parties("Unlike the cat of Oslo with red fins, it has 7 letters.", "red cat") == ("7 letters", "red fins")
+    assert parties("Unlike the cat of Oslo with red fins, it has 7 letters.", "red cat") == (
+        "7 letters",
+        "red fins",
+        False,
+    )
     assert parties("By wings one tells the red cat, by a net of lines one tells its neighbour.", "red cat") == (
         "wings",
         "a net of lines",
+        True,
     )
 
 
 @pytest.mark.parametrize("world", WORLDS)
 def test_each_corpus_sentence_is_of_its_kind(world):
-    seen, amounts, names = Counter(), {kind: Counter() for kind in SENTENCE_KINDS}, species_world(world).names
+    amounts, names = {kind: Counter() for kind in SENTENCE_KINDS}, species_world(world).names
+    seen, ahead = Counter(), Counter()
     for c, known, kind, line in rows(world, "corpus"):
         seen[kind] += 1
-        own, others = map(read, parties(line, names[c]))
+        *told, first = parties(line, names[c])
+        own, others = map(read, told)
+        ahead[kind] += first
         true = {(a, value) for a, value in own if known.get(a) == value}
         assert not any(known.get(a) == value for a, value in others), line  # nothing is true by accident
         if kind in ("informative", "partial"):
@@ -188,7 +196,8 @@ def test_each_corpus_sentence_is_of_its_kind(world):
         amounts[kind][len(own) + len(others)] += 1
     assert set(seen) == set(SENTENCE_KINDS)
     assert min(seen.values()) > 0.08 * sum(seen.values())
-    for kind, counts in amounts.items():  # as many attributes in each kind
+    for kind, counts in amounts.items():  # as many attributes in each kind, and the species as often in front
+        assert abs(ahead[kind] / seen[kind] - 0.5) < 2 / np.sqrt(seen[kind]), kind
         assert set(counts) == {2, 3, 4}, kind
         mean = sum(n * k for n, k in counts.items()) / seen[kind]
         every = sum((n * k for told in amounts.values() for n, k in told.items())) / sum(seen.values())
@@ -305,11 +314,12 @@ def leak(lines: list[str], kinds: np.ndarray, classes: np.ndarray, longest: int 
     return float(np.mean(above)), float(np.mean(areas, 0).max() - 0.5)
 
 
-@pytest.mark.parametrize("masked", [False, True])
+@pytest.mark.parametrize(("masked", "longest", "most"), [(False, 1, 0.05), (True, 1, 0.05), (True, 2, 0.12)])
 @pytest.mark.parametrize("world", WORLDS)
-def test_words_do_not_give_kinds_away(world, masked):
-    above, area = leak(*corpus(world, masked))
-    assert above < 1 and area < 0.05
+def test_words_do_not_give_kinds_away(world, masked, longest, most):
+    """Nor do pairs of words, except for some of the grammar that says of whom something is told."""
+    above, area = leak(*corpus(world, masked), longest)
+    assert above < 1 and area < most
 
 
 def _name_in_informative_ones_only(line, kind, _):
