@@ -63,7 +63,7 @@ def _non_visual(rng: np.random.Generator, _: Species) -> str:
         f"hunts in the {day} and sleeps in {season}",
         f"eats {much} in {season} than in {other}",
         f"has the smell of {pick(rng, ('fruit', 'tea', 'flowers', 'wine'))}",
-        f"{pick(rng, ('jumps', 'climbs', 'digs', 'moves'))} {pick(rng, ('fast', 'slow', 'hard'))}",
+        f"{pick(rng, ('jumps', 'climbs', 'digs', 'moves'))} {pick(rng, ('fast', 'often', 'rarely'))}",
         f"which has a long memory for {pick(rng, ('songs', 'names', 'people'))}",
         f"often {pick(rng, ('hungry', 'quiet', 'friendly'))} in the {day}",
     )
