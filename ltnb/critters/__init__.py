@@ -6,7 +6,8 @@ How it is drawn
     ``shapes`` and ``scenes`` (banks that are drawn once), ``render`` (numbers to pictures), ``images`` (as a dataset).
 What a method may read
     ``images``, ``captions`` (the pre-training stream), ``texts`` (corpus and descriptors, written by ``text_sentences``
-    out of ``text_facts`` in the forms of ``text_grammar``) and ``pool``. ``datasets`` puts them together.
+    and ``text_descriptors`` out of ``text_facts`` and ``text_senses`` in the forms of ``text_grammar``) and ``pool``.
+    ``datasets`` puts them together.
 What only evaluation may read
     ``truth``: what each picture shows and what each sentence is.
 The small CLIPs

@@ -63,7 +63,7 @@ def _non_visual(rng: np.random.Generator, _: Species) -> str:
         f"hunts in the {day} and sleeps in {season}",
         f"eats {much} in {season} than in {other}",
         f"has the smell of {pick(rng, ('fruit', 'tea', 'flowers', 'wine'))}",
-        f"{pick(rng, ('jumps', 'climbs', 'digs', 'moves'))} {pick(rng, ('fast', 'slow', 'hard'))}",
+        f"{pick(rng, ('jumps', 'climbs', 'digs', 'moves'))} {pick(rng, ('fast', 'often', 'rarely'))}",
         f"which has a long memory for {pick(rng, ('songs', 'names', 'people'))}",
         f"often {pick(rng, ('hungry', 'quiet', 'friendly'))} in the {day}",
     )
@@ -77,7 +77,7 @@ def _absent(rng: np.random.Generator, species: Species) -> str:
     own = set(species.facts.values())
     animal = pick(rng, [shape for shape in SHAPES if shape not in own])
     colour = pick(rng, [colour for colour in COLOURS if colour not in own])
-    forms = (
+    never_shown = (
         f"{number} {size} eggs in a nest",
         f"a nest with {number} babies",
         f"{number} young on its back",
@@ -86,9 +86,9 @@ def _absent(rng: np.random.Generator, species: Species) -> str:
         f"footprints between the {place}",
         f"a sign on a fence near the {place}",
         f"{size} bones and an old shell",
-        f"often seen {pick(rng, BESIDE[:3])} a {colour} {animal}".replace("a orange", "an orange"),
     )
     around = (
+        f"often seen {pick(rng, BESIDE[:3])} {with_article(f'{colour} {animal}')}",
         f"usually found {HABITAT_PHRASES[pick(rng, HABITATS)]}",
         f"it lives {HABITAT_PHRASES[pick(rng, HABITATS)]}",
         f"often together with {with_article(animal)}",
@@ -96,7 +96,7 @@ def _absent(rng: np.random.Generator, species: Species) -> str:
         f"often seen {pick(rng, pick(rng, list(WEATHER_PHRASES.values())))}",
         f"it hides {pick(rng, list(COVER_PHRASES.values()))}",
     )
-    return pick(rng, pick(rng, (forms, around)))
+    return pick(rng, pick(rng, (never_shown, around)))
 
 
 def _ambiguous(rng: np.random.Generator, species: Species) -> str:

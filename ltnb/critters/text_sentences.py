@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from ltnb.critters.attributes import ACCESSORIES, SHAPES
+from ltnb.critters.attributes import SHAPES
 from ltnb.critters.text_facts import Species
 from ltnb.critters.text_grammar import framed, phrase, pick
-from ltnb.critters.words import HABITAT_PHRASES, PLACES, with_article
+from ltnb.critters.words import ACCESSORY_PHRASES, HABITAT_PHRASES, PLACES, with_article
 
 SENTENCE_KINDS = ("informative", "partial", "noise", "wrong")
 
@@ -40,7 +40,7 @@ def _scrap(rng: np.random.Generator, shapes: list[str]) -> str:
         f"{number} {pick(rng, ('visitors', 'pages', 'names', 'letters'))}",
         f"its sleep {pick(rng, list(HABITAT_PHRASES.values()))}",
         f"the company of {with_article(pick(rng, shapes))}",
-        f"a story of {with_article(pick(rng, ACCESSORIES))}".replace("a glasses", "glasses"),
+        f"a {pick(rng, _PERSONS)} {pick(rng, pick(rng, list(ACCESSORY_PHRASES.values())))}",
     )
     return pick(rng, forms)
 

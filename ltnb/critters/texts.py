@@ -1,10 +1,26 @@
 """What is written about each species: a corpus as from an encyclopaedia, and ten descriptors as from a language model.
 
 The texts belong to a world: they depend on the species alone, never on the seed of a data set, hence never on how many
-training pictures a species has. A corpus holds four kinds of sentences, after what VL-LTR found in encyclopaedia
-articles (its Fig. 8): ``informative`` (two or more attributes of the species, all true), ``partial`` (one), ``noise``
-(none: the attributes that it tells are those of somebody else) and ``wrong`` (attributes said of the species, none of
-them true).
+training pictures a species has. Kinds are for evaluation only: methods get the texts, :func:`ltnb.data.truth` alone
+gives the kinds.
+
+A corpus holds four kinds of sentences, after what VL-LTR found in encyclopaedia articles (its Fig. 8): ``informative``
+(two or more attributes of the species), ``partial`` (one), ``noise`` (none) and ``wrong`` (attributes said of the
+species, none of them true). Every sentence also speaks of somebody else, and tells two to four attributes in all; what
+is not said of the species is said of the other. About 28 % of the sentences of every kind hold the class name. A kind
+speaks of what is said beside the name, since a telling name would make any sentence informative. Habitats, companions
+and accessories belong to individuals, so they are no attributes of a species.
+
+Words alone do not tell the kinds: a linear classifier over word counts, trained on half of the species and tested on
+the other half, stays below the share of the most frequent kind, and its area under the ROC curve is at most 0.51 for
+any kind. With pairs of words the accuracy stays below that share too, and the area reaches 0.59: pairs show some of the
+grammar, which says of whom something is told. What is left: a sentence can be compared with a telling name. In
+``critters_lt`` 643 of the 681 informative sentences tell two attributes that the name of their class tells, and no
+other sentence does. So beside what a method selects there, show what its name selects; binomials give nothing away.
+
+Descriptors are ``true``, or bad in one of the ways of HLC's Fig. 6: ``non-visual`` (sounds, behaviour, weight),
+``absent`` (eggs, nests, young, which no picture shows, and surroundings, which are as frequent in pictures of any other
+species), ``ambiguous`` (a word for one of the attributes in another meaning) and ``hallucinated`` (wrong attributes).
 """
 
 from __future__ import annotations
@@ -94,6 +110,6 @@ def _new(one: Species, writers: list[Callable[[], str]]) -> tuple[str, ...]:
 
 
 def _pieces(text: str, unknown: str) -> int:
-    """About how many byte pairs a text has: words, digits and signs, and half the letters of an unknown name."""
+    """About how many byte pairs a text has: words, digits and signs, and two for five letters of an unknown name."""
     known = text.replace(unknown, "") if unknown else text
-    return len(re.findall(r"[a-z]+|\d|[^\w\s]", known.lower())) + len(unknown) // 2 * (unknown in text)
+    return len(re.findall(r"[a-z]+|\d|[^\w\s]", known.lower())) + len(unknown) * 2 // 5 * (unknown in text)
