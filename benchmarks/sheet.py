@@ -20,21 +20,13 @@ SPECIES, INDIVIDUALS = 18, 20
 
 
 def shows(attributes: dict[str, int]) -> str:
-    """What one picture shows, a line each for the animal, its companion, what is around them."""
+    """What one picture shows: the animal, its companion, what is around them."""
     word = {name: VALUES[name][value] for name, value in attributes.items() if value >= 0}
-    around = [
-        word["habitat"],
-        *(word[k] for k in ("weather", "accessory", "cover") if word[k] not in (NONE, WEATHERS[0])),
-    ]
-    beside = f"{word['companion_colour']} {word['companion']}" if word["companion"] != NONE else "alone"
-    return "\n".join(
-        [
-            f"{word['texture']} {word['colour']} {word['shape']}",
-            f"{word['second_colour']} {word['limbs']}",
-            beside if beside == "alone" else f"beside: {beside}",
-            ", ".join(around),
-        ]
-    )
+    extras = (word[name] for name in ("weather", "accessory", "cover"))
+    around = ", ".join([word["habitat"], *(extra for extra in extras if extra not in (NONE, WEATHERS[0]))])
+    animal = f"{word['texture']} {word['colour']} {word['shape']}, {word['second_colour']} {word['limbs']}"
+    beside = "alone" if word["companion"] == NONE else f"by {word['companion_colour']} {word['companion']}"
+    return "; ".join([animal, beside, around])
 
 
 def main() -> None:
