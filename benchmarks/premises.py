@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 
 from ltnb import clip
-from ltnb._files import replacing
+from ltnb._files import replacing, sha256_of
+from ltnb.clip.mini import shipped_weights
 from ltnb.critters.attributes import WORLD_VERSION
 from ltnb.critters.premises import encode_calibration, measure_premises
 from ltnb.results import environment
@@ -73,6 +74,7 @@ def main() -> None:
     arguments = parser.parse_args()
     runs = [measured(model, seed) for model in arguments.models for seed in arguments.seeds]
     facts = {"world_version": WORLD_VERSION, "date": datetime.now(UTC).date().isoformat()}
+    facts |= {"weights": {model: sha256_of(shipped_weights()[model]) for model in arguments.models}}
     facts |= {"draws": DRAWS, "permutations": PERMUTATIONS, "test_per_class": TEST, "environment": environment()}
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(arguments.out) as temporary:
