@@ -39,13 +39,13 @@ from ltnb.critters.species import MORPHS, WORLDS, species_world, with_morphs
 
 PLAIN = TEXTURES.index("plain")
 
-FROZEN = {"critters-2": "337631fb7553bf7b"}  # of the difficulty, the share of morphs and the species of all four worlds
+FROZEN = {"critters-2": "7d82e0921abb0e15"}  # of the difficulty, the share of morphs and the species of all four worlds
 MEANS = {
     "critters-2": {  # of red, green and blue, then of four strips from top to bottom, over 32 pictures, in 0..1
-        "lt": (0.3997, 0.3969, 0.4010, 0.4311, 0.3868, 0.3930, 0.3860),
-        "latin": (0.4602, 0.4557, 0.4287, 0.5167, 0.4574, 0.4144, 0.4043),
-        "calibration": (0.4683, 0.4641, 0.4289, 0.4675, 0.4581, 0.4455, 0.4440),
-        "calibration_latin": (0.4622, 0.4583, 0.4331, 0.4806, 0.4749, 0.4468, 0.4025),
+        "lt": (0.4736, 0.4848, 0.4836, 0.5222, 0.4625, 0.4611, 0.4768),
+        "latin": (0.4831, 0.4849, 0.4507, 0.5629, 0.4600, 0.4226, 0.4462),
+        "calibration": (0.4933, 0.4929, 0.4812, 0.5368, 0.4859, 0.4591, 0.4747),
+        "calibration_latin": (0.4739, 0.4805, 0.4359, 0.5208, 0.4770, 0.4356, 0.4203),
     }
 }
 
