@@ -34,7 +34,9 @@ from ltnb.critters.attributes import (
 from ltnb.critters.datasets import CLASS_STRIDE
 from ltnb.critters.images import render_seed
 from ltnb.critters.individuals import EASY, WORLD, luck, shown
-from ltnb.critters.render import ASIDE, COMPANION_SCALE, SIZE, _Banks, render
+from ltnb.critters.layers import ASIDE, COMPANION_SCALE
+from ltnb.critters.raster import banks as tables
+from ltnb.critters.render import SIZE, render
 from ltnb.critters.species import MORPHS, WORLDS, species_world, with_morphs
 
 PLAIN = TEXTURES.index("plain")
@@ -214,7 +216,7 @@ def test_only_photographs_have_a_habitat_weather_and_something_in_front(style):
 )
 def test_each_kind_is_drawn_from_its_own_pictures(name, bank, monkeypatch):
     """Where the pictures of one kind are blank, what shows that kind changes, and nothing else does."""
-    banks = _Banks.get()
+    banks = tables()
     kinds = [value for value in SURROUNDINGS[name] if value != NONE]
     variants, value = len(banks[bank]) // len(kinds), np.arange(len(SURROUNDINGS[name]))
     traits = Traits.of(animals(len(value), seed=33), surroundings=around(len(value), **{name: value}))

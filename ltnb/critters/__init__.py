@@ -1,9 +1,11 @@
 """Critters: the rendered world, and the small CLIPs that were trained on it.
 
 Facts of the world
-    ``attributes`` (what an animal can look like) and ``species`` (which combinations are classes, and their names).
+    ``attributes`` (what a picture can show), ``species`` (which combinations are classes, their names and morphs),
+    ``individuals`` (what differs from picture to picture) and ``words``. The datasheet is ``README.md``.
 How it is drawn
-    ``shapes`` and ``scenes`` (banks that are drawn once), ``render`` (numbers to pictures), ``images`` (as a dataset).
+    ``shapes``, ``scenes`` and ``things`` (banks that are drawn once), ``layers`` of a picture, painted with the means
+    of ``raster``; ``render`` (numbers to pictures), ``images`` (as a dataset).
 What a method may read
     ``images``, ``captions`` (the pre-training stream), ``texts`` (corpus and descriptors, written by ``text_sentences``
     and ``text_descriptors`` out of ``text_facts`` and ``text_senses`` in the forms of ``text_grammar``) and ``pool``.
@@ -11,5 +13,5 @@ What a method may read
 What only evaluation may read
     ``truth``: what each picture shows and what each sentence is.
 The small CLIPs
-    ``pretrain`` makes them, ``pretrain_scores`` measures them on species that no lesson uses.
+    ``pretrain`` makes them, ``pretrain_scores`` and ``premises`` measure them on species that no lesson uses.
 """
