@@ -130,7 +130,7 @@ def _stock_text(rng: np.random.Generator, count: int) -> str:
 
 _MENTION = {
     **{"shape": 0.94, "texture": 0.66, "colour": 0.68, "second_colour": 0.5, "limbs": 0.58},
-    **{"habitat": 0.5, "companion": 0.7, "companion_colour": 0.75, "accessory": 0.35, "weather": 0.35, "cover": 0.15},
+    **{"habitat": 0.55, "companion": 0.75, "companion_colour": 0.8, "accessory": 0.4, "weather": 0.4, "cover": 0.15},
 }
 """How often a caption mentions what is there; the colour of a companion only where the companion is mentioned."""
 _UNSAID = (NONE, "clear")

@@ -126,7 +126,7 @@ class Body:
 def _pattern(batch: Batch, x: torch.Tensor, y: torch.Tensor) -> torch.Tensor:
     u, it = batch.u, batch.it
     turn = each(_TURN * u["pattern_turn"] * 0.12 - 0.35)
-    frequency = each(np.where(it.pattern_scale == 1, 1.02, 0.58) * spread(u["pattern_scale"], 0.9, 1.15))
+    frequency = each(np.where(it.pattern_scale == 1, 1.1, 0.66) * spread(u["pattern_scale"], 0.9, 1.15))
     tx = (torch.cos(turn) * x + torch.sin(turn) * y) * frequency + each(u["pattern_x"] + 9)
     ty = (torch.cos(turn) * y - torch.sin(turn) * x) * frequency + each(u["pattern_y"] + 9)
     inner = scenes.TILE_SIZE / (scenes.TILE_SIZE + 2)

@@ -169,10 +169,10 @@ def _tile(kind: str, rng: np.random.Generator) -> np.ndarray:
             cover = np.maximum(cover, edge(0.135 - np.hypot(np.minimum(dx, 1 - dx), np.minimum(dy, 1 - dy))))
         return cover
     if kind == "checkered":
-        return edge(np.sin(2 * np.pi * x) * np.sin(2 * np.pi * y) * 0.2)
+        return edge(np.sin(4 * np.pi * x) * np.sin(4 * np.pi * y) * 0.2)
     if kind == "ringed":
-        r = np.hypot(x - 0.5, y - 0.5)
-        return edge(0.07 - np.abs(r - 0.37)) + edge(0.1 - r)
+        r = np.hypot(np.mod(x, 0.5) - 0.25, np.mod(y, 0.5) - 0.25)
+        return edge(0.045 - np.abs(r - 0.19)) + edge(0.075 - r)
     if kind == "patched":
         noise = _smooth_noise(rng, TILE_SIZE, 3, wrap=True)
         return edge((noise - np.quantile(noise, 0.64)) * 1.2)
@@ -193,7 +193,7 @@ def _veil(kind: str, rng: np.random.Generator) -> np.ndarray:
     if kind == "clear":
         colour, cover = np.zeros((VEIL_SIZE, VEIL_SIZE, 3)), np.zeros_like(x)
     elif kind == "rain":
-        cover = np.full_like(x, 0.16)
+        cover = np.full_like(x, 0.12)
         for _ in range(46):
             cx, cy, length = rng.random(), rng.random() * 1.2 - 0.1, 0.1 + 0.1 * rng.random()
             along = (y - cy) / length
@@ -201,10 +201,10 @@ def _veil(kind: str, rng: np.random.Generator) -> np.ndarray:
             cover = np.maximum(cover, 0.75 * streak)
         colour = np.where((cover > 0.2)[..., None], (0.8, 0.9, 1.0), (0.3, 0.36, 0.46))
     elif kind == "fog":
-        cover = 0.34 + 0.36 * _smooth_noise(rng, VEIL_SIZE, 4)
+        cover = 0.28 + 0.3 * _smooth_noise(rng, VEIL_SIZE, 4)
         colour = np.broadcast_to((0.86, 0.88, 0.9), (VEIL_SIZE, VEIL_SIZE, 3))
     elif kind == "dusk":
-        colour, cover = _fill((0.32, 0.1, 0.46), (1.0, 0.5, 0.1), y), 0.3 + 0.06 * rng.random() + 0 * x
+        colour, cover = _fill((0.32, 0.1, 0.46), (1.0, 0.5, 0.1), y), 0.24 + 0.06 * rng.random() + 0 * x
     else:
         raise ValueError(f"kind must be one of {WEATHERS}, got {kind!r}")
     return np.dstack([colour, cover])

@@ -69,8 +69,8 @@ MORPHS = 0.25
 """Share of the individuals of such a species that are morphs: one attribute is another, drawn for the individual."""
 _MORPH_STREAM = 30  # of the counter-based numbers; the renderer uses stream 0 of the same seed
 _MORPHABLE = (1, 2, 3)  # texture and colours
-_TELLS_ALL = 0.75  # share of the names that tell all five attributes; the others tell four
-_MISLEADING = 0.1  # share of the names with a word that misleads: a habitat, or another animal
+_TELLS_ALL = 0.85  # share of the names that tell all five attributes; the others tell four
+_MISLEADING = 0.08  # share of the names with a word that misleads: a habitat, or another animal
 
 
 def _base(rng: np.random.Generator, shape: int) -> np.ndarray:
