@@ -159,13 +159,15 @@ def test_telling_names_tell_four_or_five_attributes_and_nothing_but_the_truth(wo
         assert all(values[i] == said.get(n, values[i]) for (n, values), i in zip(ATTRIBUTES.items(), row, strict=True))
         assert told[0], name
         assert told.sum() in (4, 5), name
-    assert 0.5 < (species.told.sum(1) == 5).mean() < 0.85
-    assert (~species.told[:, 1:]).any(0).all()  # each of the others is left out by some name
+    assert 0.7 < (species.told.sum(1) == 5).mean() < 0.95
 
 
-@pytest.mark.parametrize("world", TELLING)
-def test_names_tell_in_the_ways_that_real_names_do(world):
-    names = species_world(world).names
+def test_each_attribute_but_the_shape_is_left_out_by_some_name():
+    assert (~np.concatenate([species_world(world).told for world in TELLING])[:, 1:]).any(0).all()
+
+
+def test_names_tell_in_the_ways_that_real_names_do():
+    names = [name for world in TELLING for name in species_world(world).names]
     words = [word for name in names for word in name.split()]
     epithets = {"bare", "tiger", "leopard", "chess", "target", "calico", "lightning", "lace"}
     ways = {
@@ -175,7 +177,8 @@ def test_names_tell_in_the_ways_that_real_names_do(world):
         "two colours": sum("-and-" in word for word in words),
         "an adjective": sum(word in ADJECTIVES for word in words),
     }
-    assert min(ways.values()) >= 2, ways
+    assert min(ways.values()) >= 1, ways
+    assert min(ways[way] for way in ("an epithet", "a compound", "a compound adjective")) > 0.15 * len(names)
     assert ways["an epithet"] < 0.5 * len(names)
 
 

@@ -15,7 +15,7 @@ Words alone do not tell the kinds: a linear classifier over word counts, trained
 the other half, stays below the share of the most frequent kind, and its area under the ROC curve is at most 0.51 for
 any kind. With pairs of words the accuracy stays below that share too, and the area reaches 0.59: pairs show some of the
 grammar, which says of whom something is told. What is left: a sentence can be compared with a telling name. In
-``critters_lt`` 643 of the 681 informative sentences tell two attributes that the name of their class tells, and no
+``critters_lt`` 658 of the 681 informative sentences tell two attributes that the name of their class tells, and no
 other sentence does. So beside what a method selects there, show what its name selects; binomials give nothing away.
 
 Descriptors are ``true``, or bad in one of the ways of HLC's Fig. 6: ``non-visual`` (sounds, behaviour, weight),
