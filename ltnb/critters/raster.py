@@ -87,5 +87,5 @@ def each(array: np.ndarray) -> torch.Tensor:
 
 
 def over(image: torch.Tensor, cover: torch.Tensor, colour: torch.Tensor) -> torch.Tensor:
-    """`image` (N, 3, P) with `colour` (N, 3, P or 1) where `cover` (N, P) is."""
-    return torch.lerp(image, colour, cover[:, None])
+    """`image` (N, 3, P), painted in place with `colour` (N, 3, P or 1) where `cover` (N, P) is."""
+    return image.lerp_(colour, cover[:, None])
