@@ -2,7 +2,7 @@
 
 `mini-vit`, `mini-vit-s` and `mini-rn` are model configurations (``configs/*.json``) that open_clip's own classes build,
 with open_clip's own tokenizer, so that every line written for them holds for ViT-B/16 too. Most of such a model would
-be its token embedding (49,408 rows, of which pre-training on Critters uses 465). A *compact* file therefore keeps only
+be its token embedding (49,408 rows, of which pre-training on Critters uses 666). A *compact* file therefore keeps only
 the rows in use and their ids; loading expands them to the full table, because a smaller table would break the
 tokenizer's ids. A model that took over another one's text tower and kept it can leave it out of its file: loading
 fetches it from the file beside it.
