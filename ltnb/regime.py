@@ -28,7 +28,8 @@ class Regime:
     Attributes:
         zero_shot: test accuracy of the text features, percent, mean over classes.
         class_means: pictures a class -> test accuracy of class means of so many, percent, mean over draws.
-        ratio: variance within classes over variance between them, see :func:`variance_ratio`.
+        ratio: variance within classes over variance between them, see :func:`variance_ratio`; inf where pictures tell
+            nothing of their class.
     """
 
     zero_shot: float
@@ -71,6 +72,9 @@ def variance_ratio(features: Tensor, labels: Tensor) -> float:
         features: (N, D) image features, scaled to unit length here; as many of each class, two at least.
         labels: (N,) integers.
 
+    Returns:
+        The ratio; inf where the class means differ by no more than those of random groups would.
+
     Raises:
         ValueError: classes of different sizes or of one picture, or fewer than two classes.
     """
@@ -83,7 +87,7 @@ def variance_ratio(features: Tensor, labels: Tensor) -> float:
     groups = x[y.argsort(stable=True)].view(len(classes), n, -1)
     within = groups.var(dim=1).sum(-1).mean()
     between = groups.mean(1).var(dim=0).sum() - within / n
-    return float(within / between)
+    return float(within / between) if between > 0 else float("inf")
 
 
 def measure_regime(

@@ -72,9 +72,9 @@ def measured(encoded):
 def test_probes_are_trained_on_long_tails_of_the_calibration_pictures(encoded, measured):
     train_x, train_y = encoded.train
     number = {row.numpy().tobytes(): i for i, row in enumerate(train_x)}
-    *tails, (plenty_x, plenty_y, _) = measured[1].trained
+    *tails, (plenty_x, plenty_y, _) = trained = measured[1].trained
     assert len(tails) == DRAWS
-    assert len({seed for _, _, seed in tails}) == DRAWS
+    assert len({seed for _, _, seed in trained}) == DRAWS + 1
     orders, chosen = set(), set()
     for x, y, _ in tails:
         counts = torch.bincount(y, minlength=C).numpy()
@@ -134,6 +134,7 @@ def test_flatness_is_many_less_few_over_permutations(encoded, measured):
         found.append(many - sum(zero_shot[c] for c in order[-n_few:]) / n_few)
     assert np.std(found) > 1
     assert measured[0].flatness == pytest.approx(np.mean(found))
+    assert measured[0].flatness_sd == pytest.approx(np.std(found, ddof=1))
     assert abs(np.mean(found)) < 4 * np.std(found) / 30**0.5  # zero-shot knows no head and tail
 
 
@@ -159,7 +160,8 @@ def premises_with(
     """Premises at the edge of what is demanded; class means and the probe relative to zero-shot."""
     means = {1: zero_shot + one, 2: 50.0, 5: zero_shot + five, 20: 90.0}
     regime = Regime(zero_shot, means, others.pop("ratio", 0.9))
-    edge = Premises(regime, 2.0, zero_shot_few=60.0, probe_few=45.0, adjusted_few=52.0, probe_plenty=zero_shot + plenty)
+    few = {"zero_shot_few": 60.0, "probe_few": 45.0, "adjusted_few": 52.0}
+    edge = Premises(regime, 2.0, flatness_sd=8.0, **few, probe_plenty=zero_shot + plenty)
     return replace(edge, **others)
 
 

@@ -69,6 +69,17 @@ def test_the_ratio_knows_neither_length_nor_direction_nor_the_numbers_of_classes
     assert variance_ratio(x.float(), y.int()) == pytest.approx(variance_ratio(x, y), rel=1e-5)
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_pictures_that_tell_nothing_of_their_class_have_no_finite_ratio(seed):
+    """The estimate of the variance between classes may fall below zero; a negative ratio would read as a small one."""
+    rng = np.random.default_rng(seed)
+    y = torch.arange(40) % 4
+    x = torch.from_numpy(np.repeat(rng.standard_normal((10, 6)), 4, axis=0))  # the same ten pictures of each class
+    assert variance_ratio(x, y) == math.inf
+    regime = measure_regime((x, y), (x, y), torch.eye(4, 6), shots=(1,), draws=1)
+    assert regime.ratio == math.inf
+
+
 @pytest.mark.parametrize(
     ("labels", "message"),
     [

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from ltnb.clip import TEMPLATES, extract_features, zero_shot_weights
@@ -48,7 +47,9 @@ class Premises:
 
     Attributes:
         regime: zero-shot, class means of a few pictures, ratio of variances.
-        flatness: mean of many less few at zero-shot, over permutations of head and tail.
+        flatness: mean of many less few at zero-shot, over permutations of head and tail. Its expectation is 0 by
+            construction, since head and tail are drawn without regard to what zero-shot can do.
+        flatness_sd: standard deviation of the same: how far from flat a single long tail is by chance.
         zero_shot_few: zero-shot accuracy on few, mean over permutations, as the next two.
         probe_few: of a linear probe on the long tail.
         adjusted_few: of the same probe with the log prior subtracted from its logits.
@@ -57,6 +58,7 @@ class Premises:
 
     regime: Regime
     flatness: float
+    flatness_sd: float
     zero_shot_few: float
     probe_few: float
     adjusted_few: float
@@ -110,22 +112,23 @@ def measure_premises(encoded: Encoded, *, draws: int = 10, permutations: int = 5
     places = [rng.permutation(c) for _ in range(permutations)]  # places[i]: classes from head to tail
     many_less_few = [per_class[p[groups["many"]]].mean() - per_class[p[groups["few"]]].mean() for p in places]
     few = []
-    for draw in range(draws):
+    for _ in range(draws):
         order = rng.permutation(c)
         own = np.empty(c, dtype=np.int64)
         own[order] = counts
         rows = np.concatenate([rng.permutation(np.flatnonzero(train_y.numpy() == k))[: own[k]] for k in range(c)])
-        probe, _ = fit_linear_probe(train_x[rows], train_y[rows], c, seed=draw)
+        probe, _ = fit_linear_probe(train_x[rows], train_y[rows], c, seed=int(rng.integers(2**31)))
         logits = probe(test_x)
         prior = torch.from_numpy(np.log(own / own.sum())).float()
         few.append([evaluate(scores, test_y, own).few for scores in (test_x @ encoded.text.T, logits, logits - prior)])
     zero_shot_few, probe_few, adjusted_few = np.array(few, dtype=np.float64).mean(axis=0)
     rows = np.concatenate([np.flatnonzero(train_y.numpy() == k)[:PLENTY] for k in range(c)])
-    probe, _ = fit_linear_probe(train_x[rows], train_y[rows], c, loss=F.cross_entropy)
+    probe, _ = fit_linear_probe(train_x[rows], train_y[rows], c, seed=int(rng.integers(2**31)))
     plenty = 100 * float((probe(test_x).argmax(1) == test_y).double().mean())
     return Premises(
         regime=measure_regime(encoded.train, encoded.test, encoded.text, draws=draws, seed=seed),
         flatness=float(np.mean(many_less_few)),
+        flatness_sd=float(np.std(many_less_few, ddof=1)),
         zero_shot_few=float(zero_shot_few),
         probe_few=float(probe_few),
         adjusted_few=float(adjusted_few),

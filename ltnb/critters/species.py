@@ -64,7 +64,7 @@ _CHANGEABLE = (1, 2, 3, 4)  # texture, colour, second colour, limbs
 
 
 MORPHING = 0.5
-"""Share of the species that have morphs."""
+"""Share of the species that may have morphs; those that would look like a sister's have none."""
 MORPHS = 0.25
 """Share of the individuals of such a species that are morphs: one attribute is another, drawn for the individual."""
 _MORPH_STREAM = 30  # of the counter-based numbers; the renderer uses stream 0 of the same seed
