@@ -1,7 +1,7 @@
 """The premises of the world that ships, for each shipped model, and the gauge's table beside real CLIP.
 
 Run: ``python benchmarks/premises.py [--models mini-vit mini-rn] [--seeds 0 1 2]``. On calibration species, which no
-lesson uses. Writes ``figures/records/world/premises.json`` and prints the table of the datasheet; about two minutes a
+lesson uses. Writes ``figures/records/world/premises.json`` and prints the table of the datasheet; two to four minutes a
 model and seed on two cores. Seeds draw the individuals, the class means, the long tails and the probes; the weights
 stay.
 """
