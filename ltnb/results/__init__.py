@@ -1,6 +1,7 @@
 """What a run leaves on disk: one schema-versioned JSON record, and the tables that are made of records."""
 
 from ltnb.results.environment import environment, project_root
+from ltnb.results.paired import PairedDifference, holm, paired_difference
 from ltnb.results.real import RealRegime, real_regimes
 from ltnb.results.record import Record, load_record, save_record
 from ltnb.results.schema import SCHEMA
@@ -9,13 +10,16 @@ from ltnb.results.summaries import comparison, summary
 
 __all__ = [
     "SCHEMA",
+    "PairedDifference",
     "RealRegime",
     "Record",
     "collect",
     "comparison",
     "environment",
+    "holm",
     "load_record",
     "load_standard",
+    "paired_difference",
     "project_root",
     "read_runs",
     "real_regimes",
