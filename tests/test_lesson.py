@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ltnb import lesson as frame
+from ltnb.lesson import frame
 from ltnb.critters.attributes import WORLD_VERSION
 from ltnb.metrics import evaluate
 from ltnb.papers import CLAIMS
