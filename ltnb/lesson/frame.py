@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ltnb._checks import check_choice, fail
 from ltnb._optional import require
+from ltnb.lesson.namespace import notebook_parameters
 from ltnb.results import Record, comparison, load_standard
 from ltnb.results.summaries import MISSING, digits
 
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
 
     from ltnb.clip import Backbone
     from ltnb.data import LongTailData
-    from ltnb.papers.claim import Claim
+    from ltnb.papers import Claim, Verdict
 
 GROUPS = ("overall", "many", "medium", "few")
 _POSITIVE = ("epochs", "batch", "steps", "lr")
@@ -31,7 +33,7 @@ class Lesson:
     Attributes:
         record: what is measured now.
         standard: the committed standard runs, one record a seed; empty when there are none for these parameters.
-        no_standard: what tables say in their place while the version of the world has no standard run; else empty.
+        no_standard: what is said in their place while the version of the world has no standard run; else empty.
         out: folder for the record and the figures, None = write nothing.
     """
 
@@ -46,13 +48,23 @@ class Lesson:
         self.record.environment.setdefault("backbones", []).append(model.facts())
         return model
 
-    def table(self, section: str, paper: str | None = None, columns: Sequence[str] = GROUPS) -> pd.DataFrame:
-        """Published vs ours for one section, see `ltnb.results.comparison`; the last row says where no standard is.
+    def table(
+        self,
+        section: str,
+        paper: str | None = None,
+        columns: Sequence[str] = GROUPS,
+        *,
+        baseline: str | None = None,
+        names: Mapping[str, str] | None = None,
+    ) -> pd.DataFrame:
+        """Published, standard and this run side by side for one section, see `ltnb.results.comparison`.
 
         Args:
             section: as given to ``record.add``.
             paper: table of `ltnb.papers.reported`, None when the paper prints nothing of the kind.
             columns: names of numbers.
+            baseline: row from which the difference stands behind each other number.
+            names: row to what a reader calls it.
         """
         from ltnb.papers import reported
 
@@ -61,10 +73,8 @@ class Lesson:
             published = published[published["key"] != ""]  # the rows that have a counterpart here
         if published is not None and "gap" in columns and {"many", "few"} <= set(published.columns):
             published = published.assign(gap=published["many"] - published["few"])
-        table = comparison(section, self.record, self.standard, published, columns)
-        if self.no_standard:
-            table.loc[len(table)] = ["standard", self.no_standard, *[MISSING] * len(columns)]
-        return table
+        options: dict[str, Any] = {"baseline": baseline, "names": names, "no_standard": self.no_standard}
+        return comparison(section, self.record, self.standard, published, columns, **options)
 
     def keep(self, figure: Figure, name: str) -> Figure:
         """Save a figure as ``<name>.png`` where the run writes to, and give it back to be shown."""
@@ -76,27 +86,34 @@ class Lesson:
         return figure
 
     def claims(self) -> pd.DataFrame:
-        """Store the measured quantities of the lesson's claims in the record; a table shows them beside the paper's."""
+        """Store the measured quantities of the lesson's claims in the record; a table of verdicts on all of them."""
         require(["pandas"], "a lesson")
         import pandas as pd
 
         rows = []
-        for claim in self._own_claims():
-            left, right = self._measured(claim)
-            self.record.claim(claim.id, left, right)
+        for verdict in self.verdicts():
+            claim = verdict.claim
+            self.record.claim(claim.id, *self._measured(claim))
             rows.append(
                 {
                     "claim": claim.id,
                     "statement": claim.statement,
-                    "published": _pair(claim.published_left, claim.published_right),
-                    "this run": _pair(left, right, most=1),
-                    "points the same way": _agrees(claim, left, right),
+                    "paper": _difference(claim.published_difference),
+                    "standard runs": verdict.interval,
+                    "verdict": verdict.words,
+                    "this run": self._here(claim),
                 }
             )
         return pd.DataFrame(rows)
 
+    def verdicts(self) -> list[Verdict]:
+        """A verdict on each claim of the lesson, from the standard runs, see `ltnb.papers.verdicts`."""
+        from ltnb.papers import CLAIMS, verdicts
+
+        return verdicts([claim for claim in CLAIMS if claim.left.startswith(f"{self.record.lesson}/")], self.standard)
+
     def verdict(self, section: str) -> str:
-        """What this run says about each claim that rests on one section: a line a claim, computed from the record.
+        """What was found about each claim that rests on one section: the standard runs decide, this run stands beside.
 
         Args:
             section: as given to ``record.add``.
@@ -104,24 +121,41 @@ class Lesson:
         Raises:
             ValueError: no claim rests on this section.
         """
-        claims = [claim for claim in self._own_claims() if claim.left.split("/")[1] == section]
-        if not claims:
-            known = sorted({claim.left.split("/")[1] for claim in self._own_claims()})
+        every = self.verdicts()
+        chosen = [verdict for verdict in every if verdict.claim.left.split("/")[1] == section]
+        if not chosen:
+            known = sorted({verdict.claim.left.split("/")[1] for verdict in every})
             fail("section", f"one that a claim rests on ({', '.join(known)})", repr(section))
-        return "\n".join(self._sentence(claim) for claim in claims)
+        return "\n".join(map(self._sentences, chosen))
 
-    def _sentence(self, claim: Claim) -> str:
+    def _sentences(self, verdict: Verdict) -> str:
+        claim = verdict.claim
+        paper = f"Paper: {_pair(claim.published_left, claim.published_right)}"
+        found = f"Standard runs: {verdict.interval}: {verdict.words}"
+        if not verdict.difference.n:
+            found = f"Verdict: {self.no_standard or 'no standard run of these settings yet'}"
+        return f"{claim.id}. {claim.statement} {paper}. {found}. This run: {self._here(claim)}."
+
+    def _here(self, claim: Claim) -> str:
+        """Difference of this run; whether it is larger than what the choice of test pictures does by chance."""
         left, right = self._measured(claim)
-        answer = _agrees(claim, left, right)
-        here = {"yes": "the same way", "no": "the other way", "equal": "no difference"}.get(answer, answer)
-        numbers = "" if left is None or right is None else f", {_pair(left, right, most=1)}"
-        paper = _pair(claim.published_left, claim.published_right)
-        return f"{claim.id}. {claim.statement} Paper: {paper}. This run: {here}{numbers}."
+        if left is None or right is None:
+            return "not measured"
+        error = self._error(claim)
+        size = "" if error is None or abs(right - left) >= 2 * error else ", too small to decide"
+        return f"{_pair(left, right, most=1)} ({_difference(right - left)}{size})"
 
-    def _own_claims(self) -> list[Claim]:
-        from ltnb.papers import CLAIMS
-
-        return [claim for claim in CLAIMS if claim.left.startswith(f"{self.record.lesson}/")]
+    def _error(self, claim: Claim) -> float | None:
+        """Standard error of right minus left, as if they were of different pictures; None where it is not known."""
+        squares = []
+        for quantity in (claim.left, claim.right):
+            *row, metric = quantity.split("/")
+            for name in ("many", "few") if metric == "gap" else (metric,):
+                error = self.record.quantity("/".join([*row, f"{name}_se"]))
+                if error is None:
+                    return None
+                squares.append(error**2)
+        return math.sqrt(sum(squares))
 
     def _measured(self, claim: Claim) -> tuple[float | None, float | None]:
         return self.record.quantity(claim.left), self.record.quantity(claim.right)
@@ -134,25 +168,23 @@ class Lesson:
         return f"record.json and {len(self.figures)} figures written"
 
 
-def _agrees(claim: Claim, left: float | None, right: float | None) -> str:
-    """Whether right lies on the claimed side of left, as far as the shown digits tell."""
-    if left is None or right is None:
-        return "not measured here"
-    difference = round(right, 1) - round(left, 1)
-    return "equal" if difference == 0 else "yes" if claim.sign * difference > 0 else "no"
+def _difference(points: float) -> str:
+    return MISSING if math.isnan(points) else f"{points:+.1f}"
 
 
 def _pair(left: float | None, right: float | None, most: int = 2) -> str:
     return f"{digits(left, most)} → {digits(right, most)}"
 
 
-def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) -> Lesson:
+def start(lesson: str, parameters: Mapping[str, Any] | None = None, **choices: Sequence[Any]) -> Lesson:
     """Check the parameters before anything is computed, and open the lesson's record.
 
     Args:
         lesson: name of the notebook without its ending.
-        parameters: all of the lesson's parameters by name. Those called epochs, batch, steps or lr (with anything
-            behind) must be positive. With ``features`` given, no data set and no encoder is used: the record says so.
+        parameters: all of the lesson's parameters by name; None takes those of the notebook that calls: the names that
+            cells of nothing but ``name = literal`` have set (the parameters cell, and what papermill adds to it). Those
+            called epochs, batch, steps or lr (with anything behind) must be positive. With ``features`` given, no data
+            set and no encoder is used: the record says so.
         **choices: parameter name to the values that it may have.
 
     Returns:
@@ -167,6 +199,8 @@ def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) 
     from ltnb.data.registry import world_version
     from ltnb.plots import use_style
 
+    if parameters is None:
+        parameters = notebook_parameters()
     kinds = {"dataset": str, "backbone": str, "profile": str, "seed": int, "out": str, "device": str, "precision": str}
     for name, kind in kinds.items():
         if not isinstance(parameters.get(name), kind):
@@ -174,8 +208,8 @@ def start(lesson: str, parameters: Mapping[str, Any], **choices: Sequence[Any]) 
     for name, allowed in choices.items():
         check_choice(parameters.get(name), name, allowed)
     for name, value in parameters.items():
-        if name.startswith(_POSITIVE) and not value > 0:
-            fail(name, "positive", repr(value))
+        if name.startswith(_POSITIVE) and not (isinstance(value, int | float) and value > 0):
+            fail(name, "a positive number", repr(value))
     if parameters.get("features"):
         unused = [name for name in parameters if name == "other_world" or name.endswith(("dataset", "backbone"))]
         parameters = {**parameters, **dict.fromkeys(unused, "")}

@@ -17,6 +17,7 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from ltnb._literals import literal_assignments
 from ltnb._project import project_root
 
 __all__ = ["Profile", "builtin_profiles", "check_overrides", "check_seeds", "find_lesson", "lesson_paths"]
@@ -66,18 +67,11 @@ def read_parameters(path: Path) -> dict[str, Any]:
     if len(tagged) != 1 or tagged[0].get("cell_type") != "code":
         raise ValueError(f"{path.name} needs exactly one code cell tagged 'parameters', it has {len(tagged)}")
     try:
-        statements = ast.parse("".join(tagged[0]["source"])).body
+        return literal_assignments("".join(tagged[0]["source"]))
     except SyntaxError as error:
         raise ValueError(f"{path.name}: the parameters cell is not Python: {error}") from None
-    parameters = {}
-    for line in statements:
-        match line:
-            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), value=ast.expr() as value):
-                with suppress(ValueError):
-                    parameters[name] = ast.literal_eval(value)
-                    continue
-        raise ValueError(f"{path.name}: a parameters cell holds 'name = literal' only, not: {ast.unparse(line)}")
-    return parameters
+    except ValueError as error:
+        raise ValueError(f"{path.name}: a parameters cell holds 'name = literal' only, not: {error}") from None
 
 
 def check_overrides(lesson: str, defaults: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:

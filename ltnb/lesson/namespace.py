@@ -1,0 +1,42 @@
+"""What a notebook knows of itself: the cells that ran, and the values of its names."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from typing import Any
+
+from ltnb._literals import literal_assignments
+
+
+def notebook_parameters() -> dict[str, Any]:
+    """The parameters of the notebook that runs, see :func:`parameters_among`.
+
+    Raises:
+        ValueError: called from elsewhere.
+    """
+    ipython = sys.modules.get("IPython")
+    shell = None if ipython is None else ipython.get_ipython()
+    if shell is None:
+        raise ValueError("parameters must be given outside of a notebook, got None")
+    return parameters_among(shell.user_ns["In"], shell.user_ns)
+
+
+def parameters_among(cells: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
+    """The present values of all names that cells of nothing but ``name = literal`` have set.
+
+    Args:
+        cells: source of each cell that ran.
+        values: the notebook's names.
+
+    Example:
+        >>> from ltnb.lesson.namespace import parameters_among
+        >>> parameters_among(["lr = 0.1", "x = print(lr)", "lr = 0.3"], {"lr": 0.3, "x": None})
+        {'lr': 0.3}
+    """
+    names: dict[str, None] = {}
+    for source in cells:
+        with suppress(SyntaxError, ValueError):  # a magic, a cell that did not run, or one that does something
+            names |= dict.fromkeys(literal_assignments(source))
+    return {name: values[name] for name in names if name in values}
