@@ -250,7 +250,9 @@ def test_a_world_without_standard_runs_says_so_in_its_tables(monkeypatch):
     assert groups([], features="x.npz") == groups([], dataset="cifar100_lt") == mine
 
 
-@pytest.mark.parametrize("name, value", [("epochs_a", 0), ("batch_b", -1), ("lr_a", 0.0), ("lr_a", "1e-3"), ("variant", "papr")])
+@pytest.mark.parametrize(
+    "name, value", [("epochs_a", 0), ("batch_b", -1), ("lr_a", 0.0), ("lr_a", "1e-3"), ("variant", "papr")]
+)
 def test_a_value_that_cannot_work_is_named_before_anything_is_computed(name, value):
     good = {**PARAMETERS, "epochs_a": 1, "batch_b": 8, "lr_a": 0.1, "variant": "code"}
     frame.start("02_ballad", good, variant=("paper", "code"))

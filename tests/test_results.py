@@ -32,7 +32,7 @@ def record(seed=0, overall=60.0, **changes):
         "parameters": {"dataset": "critters_lt", "seed": seed, "epochs": 3},
         "seed": seed,
         "world": "critters-2",
-        "environment": {"python": "3", "git_commit": "c0ffee"},
+        "environment": {"python": "3", "code": "c0ffee", "git_commit": str(seed)},
     }
     made = Record(**(values | changes))
     made.add_value("table5", "frozen", "overall", overall)
@@ -201,8 +201,8 @@ def test_load_standard_finds_the_checkout_from_any_folder_in_it(tmp_path, monkey
         ({"profile": "standard"}, "differ in profile"),
         ({"world": "critters-0"}, "differ in world"),
         ({"parameters": {"dataset": "critters_lt", "epochs": 4}}, "differ in epochs"),
-        ({"environment": {"python": "3", "git_commit": "decade"}}, "differ in git_commit"),
-        ({"environment": {"python": "3"}}, "differ in git_commit"),
+        ({"environment": {"python": "3", "code": "decade"}}, "differ in code"),
+        ({"environment": {"python": "3"}}, "differ in code"),
     ],
 )
 def test_runs_that_cannot_be_averaged_are_refused(tmp_path, change, message):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ltnb._checks import check_choice, fail
+from ltnb._code import code_version
 from ltnb._optional import require
 from ltnb.lesson.namespace import notebook_parameters
 from ltnb.results import Record, comparison, load_standard
@@ -221,6 +222,7 @@ def start(lesson: str, parameters: Mapping[str, Any] | None = None, **choices: S
         out.mkdir(parents=True, exist_ok=True)
     world = world_version(parameters["dataset"])
     record = Record(lesson, dict(parameters), seed=parameters["seed"], profile=parameters["profile"], world=world)
+    record.environment["code"] = code_version(lesson)
     runs = [run for run in load_standard(lesson) if run.world == world]
     standard = [run for run in runs if _settings(run) == _settings(record)]
     return Lesson(record, standard, out, f"no standard run of {world} yet" if world and not runs else "")

@@ -65,7 +65,8 @@ def collect(run_dirs: Iterable[str | os.PathLike[str]], lesson: str, destination
     Raises:
         FileNotFoundError: If a folder has no record.
         ValueError: If there is nothing to merge, a record is of another lesson, two are of one seed, or they differ in
-            profile, world, git commit or a parameter other than the seed: they could not be averaged.
+            profile, world, code (`ltnb._code.code_version`) or a parameter other than the seed: they could not be
+            averaged.
     """
     records = {str(folder): load_record(folder) for folder in run_dirs}
     if not records:
@@ -93,7 +94,7 @@ def collect(run_dirs: Iterable[str | os.PathLike[str]], lesson: str, destination
 
 def _conditions(record: Record) -> dict[str, object]:
     """What runs must share to be averaged over seeds."""
-    code = record.environment.get("git_commit")
-    return {"profile": record.profile, "world": record.world, "git_commit": code} | {
+    code = record.environment.get("code")
+    return {"profile": record.profile, "world": record.world, "code": code} | {
         name: value for name, value in record.parameters.items() if name != "seed"
     }
