@@ -179,8 +179,29 @@ def test_collect_and_load_standard(tmp_path):
     assert [r.seed for r in standard] == [0, 1, 2]
     assert [without_cost(r) for r in standard] == [without_cost(load_record(run)) for run in sorted(runs)]
     assert load_standard("00_other", root=tmp_path) == []
-    assert collect(runs[:1], "02_ballad", target / "02_ballad.json").exists()
-    assert [r.seed for r in load_standard("02_ballad", root=tmp_path)] == [2]
+
+
+def test_seeds_are_committed_as_they_come(tmp_path):
+    """Another seed joins those of the same conditions; new code begins anew."""
+    target = tmp_path / "02_ballad.json"
+
+    def seeds() -> dict[int, float]:
+        return {run.seed: run.value("table5", "frozen", "overall") for run in read_runs(target, "02_ballad")}
+
+    collect(write_runs(tmp_path / "a", [2, 0]), "02_ballad", target)
+    collect(write_runs(tmp_path / "b", [1]), "02_ballad", target)
+    assert seeds() == {0: 60, 1: 61, 2: 64}
+    (again,) = write_runs(tmp_path / "c", [2])
+    changed = load_record(again)
+    changed.add_value("table5", "frozen", "overall", 3.0)
+    changed.save(again)
+    collect([again], "02_ballad", target)
+    assert seeds() == {0: 60, 1: 61, 2: 3}
+    collect(write_runs(tmp_path / "d", [3], environment={"code": "decade"}), "02_ballad", target)
+    assert seeds() == {3: 69}
+    target.write_text("{")
+    with pytest.raises(ValueError, match="02_ballad.json is not a whole JSON file"):
+        collect([again], "02_ballad", target)
 
 
 def test_load_standard_finds_the_checkout_from_any_folder_in_it(tmp_path, monkeypatch):

@@ -20,6 +20,7 @@ import pytest
 from ltnb import cli
 from ltnb.runner import doctor, execution, folders
 from ltnb.runner.catalogue import (
+    Profile,
     builtin_profiles,
     check_overrides,
     find_lesson,
@@ -27,6 +28,7 @@ from ltnb.runner.catalogue import (
     parse_text,
     read_parameters,
 )
+from ltnb.runner.committed import committed_record
 from ltnb.runner.display import Display
 from ltnb.runner.execution import Progress, Result, run_all, run_on_cluster, stages
 from ltnb.runner.plan import plan, plan_one
@@ -945,6 +947,43 @@ def test_runs_with_other_parameters_are_not_averaged(project, capsys):
     assert cli.main(["report", "--profile", "standard"]) == 0
     out = capsys.readouterr().out
     assert out.count("02_ballad,") == 2 and "2.0" not in out
+
+
+def test_a_standard_run_whose_record_is_committed_is_not_made_again(project, capsys, monkeypatch):
+    """Unless code, lesson or parameters changed; its numbers stand in the table all the same."""
+    from ltnb.results import Record
+    from ltnb.results.standard import collect
+    from ltnb.runner import committed
+
+    profile = {"01_good": {"steps": 3}}
+    standard = Profile("standard", (0, 1), profile)
+    monkeypatch.setattr("ltnb.runner.catalogue.load_profile", lambda name: standard)
+    monkeypatch.setattr(committed, "code_version", lambda lesson: "c0de")
+    defaults = read_parameters(project / "notebooks" / "01_good.ipynb")
+    parameters = {**defaults, "steps": 3, "seed": 1}
+    made = Record("01_good", parameters, seed=1, profile="standard", environment={"code": "c0de"})
+    made.add_value("headline", "zero-shot", "overall", 12.5)
+    made.save(project / "elsewhere" / "record.json")
+    (project / "figures" / "records").mkdir(parents=True)
+    collect([project / "elsewhere"], "01_good", project / "figures" / "records")
+    assert cli.main(["reproduce", "--profile", "standard"]) == 0
+    out, err = capsys.readouterr()
+    assert "01_good seed 1: its record is committed" in err and "seed 0: its record" not in err
+    assert "12.5" in out
+    assert (project / "runs/standard/01_good/seed0/done.json").is_file()
+    assert not (project / "runs/standard/01_good/seed1").exists()
+    assert cli.main(["reproduce", "--profile", "standard", "--seeds", "1", "--force"]) == 0
+    assert (project / "runs/standard/01_good/seed1/done.json").is_file()
+
+    (task,) = plan(Profile("standard", (1,), profile), Path("other"))
+    assert committed_record(task) == made
+    monkeypatch.setattr(committed, "code_version", lambda lesson: "c0df")
+    assert committed_record(task) is None
+    monkeypatch.setattr(committed, "code_version", lambda lesson: "c0de")
+    (task,) = plan(Profile("standard", (0,), profile), Path("other"))
+    assert committed_record(task) is None
+    (task,) = plan(Profile("standard", (1,), {"01_good": {"steps": 4}}), Path("other"))
+    assert committed_record(task) is None
 
 
 def test_make_records_runs_the_standard_profile_and_collects_it():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,19 +14,19 @@ from ltnb.runner.folders import finished_folders
 if TYPE_CHECKING:
     from ltnb.results import Record
 
-__all__ = ["finished_folders", "results_table", "write_records"]
+__all__ = ["finished_folders", "record_in", "results_table", "write_records"]
 
 COLUMNS = {"overall": "all", "many": "many", "medium": "medium", "few": "few"}  # of a record: as printed
 
 
-def results_table(run_dirs: Iterable[Path]) -> str:
-    """What finished runs found, in percent: mean over seeds, with the sample standard deviation of several.
+def results_table(records: Iterable[Record]) -> str:
+    """What runs found, in percent: mean over seeds, with the sample standard deviation of several.
 
-    A run counts with the rows of the section ``headline`` of its ``record.json``; runs of a lesson that differ in more
-    than the seed have tables of their own. Raises ValueError where a record that is there cannot be read.
+    A run counts with the rows of the section ``headline`` of its record; runs of a lesson that differ in more than the
+    seed have tables of their own.
     """
     groups: dict[str, list[Record]] = {}
-    for record, _ in _records(run_dirs):
+    for record in records:
         settings = [record.lesson, record.profile, record.world, record.parameters | {"seed": None}]
         key = json.dumps(settings, sort_keys=True)
         groups.setdefault(key, []).append(record)
@@ -45,7 +45,9 @@ def write_records(run_dirs: Iterable[Path]) -> list[Path]:
     if root is None:
         raise FileNotFoundError("no ltnb checkout above the working directory: records are written into one")
     by_lesson: dict[str, list[Path]] = {}
-    for record, folder in _records(run_dirs):
+    for folder in run_dirs:
+        if (record := record_in(folder)) is None:
+            continue
         if record.profile != "standard":
             raise ValueError(f"records are those of standard runs, {folder} is of profile {record.profile!r}")
         by_lesson.setdefault(record.lesson, []).append(folder)
@@ -54,12 +56,13 @@ def write_records(run_dirs: Iterable[Path]) -> list[Path]:
     return [collect(folders, lesson, target / f"{lesson}.json") for lesson, folders in by_lesson.items()]
 
 
-def _records(run_dirs: Iterable[Path]) -> Iterator[tuple[Record, Path]]:
-    for folder in run_dirs:
-        if (folder / "record.json").is_file():
-            from ltnb.results import load_record  # where there are none, nothing heavy is imported
+def record_in(folder: Path) -> Record | None:
+    """The record of a run, None where it left none. Raises ValueError where it cannot be read."""
+    if not (folder / "record.json").is_file():
+        return None
+    from ltnb.results import load_record  # where there is none, nothing heavy is imported
 
-            yield load_record(folder), folder
+    return load_record(folder)
 
 
 def _part(records: Sequence[Record]) -> str:
