@@ -142,7 +142,7 @@ def _execute(tasks: list[Task], arguments: argparse.Namespace, folder: Path, kno
     from ltnb.runner.display import Display
     from ltnb.runner.doctor import absent_tools
     from ltnb.runner.execution import available_cores, run_all, run_on_cluster
-    from ltnb.runner.table import record_in, results_table
+    from ltnb.runner.table import record_in
 
     if absent := absent_tools():
         raise ValueError(f"running lessons needs {', '.join(absent)}: pip install 'ltnb[notebooks]'")
@@ -161,7 +161,7 @@ def _execute(tasks: list[Task], arguments: argparse.Namespace, folder: Path, kno
             else:
                 results = run_all(tasks, jobs, display, lock_fd)
     found = [record_in(result.folder) for result in results if result.status != "failed"]
-    print(results_table([*known, *(record for record in found if record is not None)]))
+    _print_tables([*known, *(record for record in found if record is not None)])
     print(f"\nexecuted notebooks, figures and records: {os.path.relpath(folder)}")
     failed = [result for result in results if result.status == "failed"]
     for result in failed:
@@ -171,17 +171,23 @@ def _execute(tasks: list[Task], arguments: argparse.Namespace, folder: Path, kno
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from ltnb.runner.table import finished_folders, record_in, results_table, write_records
+    from ltnb.runner.table import finished_folders, record_in, write_records
 
     folder = arguments.runs_dir / arguments.profile
     found = finished_folders(folder)
     if not found:
         raise FileNotFoundError(f"no finished runs in {folder}: run ltnb reproduce --profile {arguments.profile}")
-    print(results_table([record for folder in found if (record := record_in(folder)) is not None]))
+    _print_tables([record for folder in found if (record := record_in(folder)) is not None])
     if arguments.write_records:
         for path in write_records(found):
             print(f"wrote {os.path.relpath(path)}")
     return 0
+
+
+def _print_tables(records: Sequence[Record]) -> None:
+    from ltnb.runner.table import claims_table, results_table
+
+    print("\n\n".join(filter(None, (results_table(records), claims_table(records)))))
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ltnb.critters.attributes import WORLD_VERSION
-from ltnb.lesson import frame
+from ltnb.lesson import claims, frame
 from ltnb.metrics import evaluate
 from ltnb.papers import CLAIMS
 
@@ -62,7 +62,7 @@ def test_claims_take_the_measured_numbers_and_say_what_is_missing():
     table = run.claims().set_index("claim")
     wanted = claim_between("table6/language/overall", "table6/visual/overall")
     assert table.loc[wanted.id, "this run"] == "60.0 → 90.0 (+30.0, too small to decide)"  # ten test pictures
-    assert table.loc[wanted.id, "paper"] == "+0.2" and table.loc[wanted.id, "verdict"] == "not measured"
+    assert table.loc[wanted.id, "paper"] == "+0.2" and table.loc[wanted.id, "verdict"] == "no standard run"
     assert run.record.claims[wanted.id] == {"left": 60.0, "right": 90.0}
     assert (table["this run"] == "not measured").sum() == len(table) - 1
 
@@ -107,7 +107,7 @@ def stored(monkeypatch, differences: list[float]) -> None:
         run.add_value("table6", "language", "overall", 60.0 + seed)
         run.add_value("table6", "visual", "overall", 60.0 + seed + by)
         runs.append(run)
-    monkeypatch.setattr(frame, "load_standard", lambda lesson: runs)
+    monkeypatch.setattr(claims, "load_standard", lambda lesson: runs)
 
 
 def test_the_standard_runs_decide_and_this_run_stands_beside(monkeypatch):
@@ -134,7 +134,7 @@ def test_the_standard_runs_decide_and_this_run_stands_beside(monkeypatch):
 
 def test_a_difference_is_too_small_below_two_standard_errors(monkeypatch):
     """Of 100 pictures of each class: 2 · sqrt(two of 0.8 · 0.2 / 199) is 8 points, less one and more one picture."""
-    monkeypatch.setattr(frame, "load_standard", lambda lesson: [])
+    monkeypatch.setattr(claims, "load_standard", lambda lesson: [])
     wanted = claim_between("table7/neither/few", "table7/b_only/few")
     error = 100 * (2 * 0.8 * 0.2 / 199) ** 0.5
     for more in (-15, -14, 14, 15):
@@ -150,11 +150,12 @@ def test_a_difference_is_too_small_below_two_standard_errors(monkeypatch):
     run = frame.start("02_ballad", PARAMETERS)
     for row in ("frozen", "both"):
         run.record.add("table5", row, evaluate([0, 0, 1, 0], [0, 0, 1, 1], [200, 5]))
-    assert run._error(gap) == pytest.approx(50 * 2**0.5)  # few alone: 50 of each
+    (error,) = (each.error for each in claims.findings(run.record, []) if each.verdict.claim == gap)
+    assert error == pytest.approx(50 * 2**0.5)  # few alone: 50 of each
 
 
 def test_a_number_without_standard_error_is_shown_alone(monkeypatch):
-    monkeypatch.setattr(frame, "load_standard", lambda lesson: [])
+    monkeypatch.setattr(claims, "load_standard", lambda lesson: [])
     run = frame.start("02_ballad", PARAMETERS)
     run.record.add_value("table6", "language", "overall", 60.0)
     run.record.add_value("table6", "visual", "overall", 60.1)
@@ -216,12 +217,12 @@ def test_standard_runs_stand_beside_a_run_only_where_they_measured_the_same(monk
     given = {**PARAMETERS, "imbalance": 100, "size": "quick", "epochs_a": 1}
     longer = {"profile": "standard", "size": "standard", "epochs_a": 2, "seed": 0, "device": "auto"}
     stored = [frame.Record("02_ballad", {**given, **longer}, seed=0, profile="standard", world=WORLD_VERSION)]
-    monkeypatch.setattr(frame, "load_standard", lambda lesson: stored)
+    monkeypatch.setattr(claims, "load_standard", lambda lesson: stored)
     assert frame.start("02_ballad", given).standard == stored
     for change in ({"imbalance": 10}, {"dataset": "cifar100_lt"}, {"backbone": "mini-rn"}, {"features": "x.npz"}):
         assert frame.start("02_ballad", {**given, **change}).standard == []
     old = [frame.Record("02_ballad", {**given, **longer}, seed=0, world="critters-0")]
-    monkeypatch.setattr(frame, "load_standard", lambda lesson: old)
+    monkeypatch.setattr(claims, "load_standard", lambda lesson: old)
     assert frame.start("02_ballad", given).standard == []
 
 
@@ -235,7 +236,7 @@ def test_a_world_without_standard_runs_says_so_in_its_tables(monkeypatch):
         record.add("table6", "visual", report(7))
 
     def groups(stored: list, **change) -> dict[str, str]:
-        monkeypatch.setattr(frame, "load_standard", lambda lesson: stored)
+        monkeypatch.setattr(claims, "load_standard", lambda lesson: stored)
         run = frame.start("02_ballad", {**PARAMETERS, "imbalance": 100, **change})
         run.record.add("table6", "visual", report(9))
         table = run.table("table6", columns=("overall",))

@@ -949,6 +949,36 @@ def test_runs_with_other_parameters_are_not_averaged(project, capsys):
     assert out.count("02_ballad,") == 2 and "2.0" not in out
 
 
+def ballad_run(project: Path, seed: int, by: float, profile: str = "standard") -> Path:
+    """A run in which the visual adapter is better than the language one by so much."""
+    from ltnb.results import load_record
+
+    folder = finished_lesson(project, "02_ballad", seed, {"a": (1.0, 1.0, 1.0, 1.0)}, profile)
+    record = load_record(folder)
+    record.add_value("table6", "language", "overall", 60.0 + seed)
+    record.add_value("table6", "visual", "overall", 60.0 + seed + by)
+    record.save(folder / "record.json")
+    return folder
+
+
+def test_the_final_table_has_the_verdicts_of_the_standard_runs(project, capsys):
+    for seed, by in enumerate([1.0, 1.2, 0.9, 1.1, 1.3]):
+        ballad_run(project, seed, by)
+    ballad_run(project, 0, -4.0, "quick")
+    assert cli.main(["report"]) == 0
+    before = capsys.readouterr().out.split("\n\n")[1]
+    title, head, row = before.splitlines()
+    assert title.endswith("verdicts are of the standard runs (none of these settings yet)")
+    assert row.split() == ["B10", "+0.2", "–", "no", "standard", "run", "60.0", "→", "56.0", "(-4.0)"]
+    assert cli.main(["report", "--profile", "standard", "--write-records"]) == 0
+    assert "B10  +0.2   +1.1 [+0.9, +1.3], n = 5  reproduced" in capsys.readouterr().out
+    assert cli.main(["report"]) == 0
+    title, head, row = capsys.readouterr().out.rstrip().split("\n\n")[1].splitlines()
+    assert title == "02_ballad, claims of the paper; verdicts are of the standard runs"
+    assert head.split() == ["paper", "standard", "runs", "verdict", "this", "run"]
+    assert row == "B10  +0.2   +1.1 [+0.9, +1.3], n = 5  reproduced  60.0 → 56.0 (-4.0)"
+
+
 def test_a_standard_run_whose_record_is_committed_is_not_made_again(project, capsys, monkeypatch):
     """Unless code, lesson or parameters changed; its numbers stand in the table all the same."""
     from ltnb.results import Record

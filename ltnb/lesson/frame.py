@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ltnb._checks import check_choice, fail
 from ltnb._code import code_version
 from ltnb._optional import require
+from ltnb.lesson.claims import Finding, findings, standard_runs
 from ltnb.lesson.namespace import notebook_parameters
-from ltnb.results import Record, comparison, load_standard
-from ltnb.results.summaries import MISSING, digits
+from ltnb.results import Record, comparison
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
     from ltnb.clip import Backbone
     from ltnb.data import LongTailData
-    from ltnb.papers import Claim, Verdict
 
 GROUPS = ("overall", "many", "medium", "few")
 _POSITIVE = ("epochs", "batch", "steps", "lr")
@@ -91,27 +89,10 @@ class Lesson:
         require(["pandas"], "a lesson")
         import pandas as pd
 
-        rows = []
-        for verdict in self.verdicts():
-            claim = verdict.claim
-            self.record.claim(claim.id, *self._measured(claim))
-            rows.append(
-                {
-                    "claim": claim.id,
-                    "statement": claim.statement,
-                    "paper": _difference(claim.published_difference),
-                    "standard runs": verdict.interval,
-                    "verdict": verdict.words,
-                    "this run": self._here(claim),
-                }
-            )
-        return pd.DataFrame(rows)
-
-    def verdicts(self) -> list[Verdict]:
-        """A verdict on each claim of the lesson, from the standard runs, see `ltnb.papers.verdicts`."""
-        from ltnb.papers import CLAIMS, verdicts
-
-        return verdicts([claim for claim in CLAIMS if claim.left.startswith(f"{self.record.lesson}/")], self.standard)
+        found = self._findings()
+        for each in found:
+            self.record.claim(each.verdict.claim.id, each.left, each.right)
+        return pd.DataFrame([each.cells() for each in found])
 
     def verdict(self, section: str) -> str:
         """What was found about each claim that rests on one section: the standard runs decide, this run stands beside.
@@ -122,44 +103,13 @@ class Lesson:
         Raises:
             ValueError: no claim rests on this section.
         """
-        every = self.verdicts()
-        chosen = [verdict for verdict in every if verdict.claim.left.split("/")[1] == section]
-        if not chosen:
-            known = sorted({verdict.claim.left.split("/")[1] for verdict in every})
-            fail("section", f"one that a claim rests on ({', '.join(known)})", repr(section))
-        return "\n".join(map(self._sentences, chosen))
+        every = {each: each.verdict.claim.left.split("/")[1] for each in self._findings()}
+        if section not in every.values():
+            fail("section", f"one that a claim rests on ({', '.join(sorted(set(every.values())))})", repr(section))
+        return "\n".join(each.sentences(self.no_standard) for each, place in every.items() if place == section)
 
-    def _sentences(self, verdict: Verdict) -> str:
-        claim = verdict.claim
-        paper = f"Paper: {_pair(claim.published_left, claim.published_right)}"
-        found = f"Standard runs: {verdict.interval}: {verdict.words}"
-        if not verdict.difference.n:
-            found = f"Verdict: {self.no_standard or 'no standard run of these settings yet'}"
-        return f"{claim.id}. {claim.statement} {paper}. {found}. This run: {self._here(claim)}."
-
-    def _here(self, claim: Claim) -> str:
-        """Difference of this run; whether it is larger than what the choice of test pictures does by chance."""
-        left, right = self._measured(claim)
-        if left is None or right is None:
-            return "not measured"
-        error = self._error(claim)
-        size = "" if error is None or abs(right - left) >= 2 * error else ", too small to decide"
-        return f"{_pair(left, right, most=1)} ({_difference(right - left)}{size})"
-
-    def _error(self, claim: Claim) -> float | None:
-        """Standard error of right minus left, as if they were of different pictures; None where it is not known."""
-        squares = []
-        for quantity in (claim.left, claim.right):
-            *row, metric = quantity.split("/")
-            for name in ("many", "few") if metric == "gap" else (metric,):
-                error = self.record.quantity("/".join([*row, f"{name}_se"]))
-                if error is None:
-                    return None
-                squares.append(error**2)
-        return math.sqrt(sum(squares))
-
-    def _measured(self, claim: Claim) -> tuple[float | None, float | None]:
-        return self.record.quantity(claim.left), self.record.quantity(claim.right)
+    def _findings(self) -> list[Finding]:
+        return findings(self.record, self.standard)
 
     def finish(self) -> str:
         """Write the record, if the run writes anything; says what was done."""
@@ -167,14 +117,6 @@ class Lesson:
             return "Nothing written: set the parameter out to a folder to keep the record and the figures."
         self.record.save(self.out / "record.json")
         return f"record.json and {len(self.figures)} figures written"
-
-
-def _difference(points: float) -> str:
-    return MISSING if math.isnan(points) else f"{points:+.1f}"
-
-
-def _pair(left: float | None, right: float | None, most: int = 2) -> str:
-    return f"{digits(left, most)} → {digits(right, most)}"
 
 
 def start(lesson: str, parameters: Mapping[str, Any] | None = None, **choices: Sequence[Any]) -> Lesson:
@@ -223,20 +165,8 @@ def start(lesson: str, parameters: Mapping[str, Any] | None = None, **choices: S
     world = world_version(parameters["dataset"])
     record = Record(lesson, dict(parameters), seed=parameters["seed"], profile=parameters["profile"], world=world)
     record.environment["code"] = code_version(lesson)
-    runs = [run for run in load_standard(lesson) if run.world == world]
-    standard = [run for run in runs if _settings(run) == _settings(record)]
-    return Lesson(record, standard, out, f"no standard run of {world} yet" if world and not runs else "")
-
-
-# what a standard run does more of (tune_trunk: a stage that quick leaves out), or where and how it ran: all other
-# parameters say what is measured
-_SIZES = ("seed", "profile", "size", "test_per_class", "tune_trunk", "device", "precision")
-
-
-def _settings(record: Record) -> dict[str, Any]:
-    """Parameters in which a run and the standard runs shown beside it must agree."""
-    kept = {k: v for k, v in record.parameters.items() if k not in _SIZES and not k.startswith("epochs")}
-    return {"world": record.world, **kept}
+    standard, no_standard = standard_runs(record)
+    return Lesson(record, standard, out, no_standard)
 
 
 def open_data(dataset: str, *, size: str, imbalance: int, seed: int) -> LongTailData:

@@ -14,7 +14,7 @@ from ltnb.runner.folders import finished_folders
 if TYPE_CHECKING:
     from ltnb.results import Record
 
-__all__ = ["finished_folders", "record_in", "results_table", "write_records"]
+__all__ = ["claims_table", "finished_folders", "record_in", "results_table", "write_records"]
 
 COLUMNS = {"overall": "all", "many": "many", "medium": "medium", "few": "few"}  # of a record: as printed
 
@@ -31,6 +31,34 @@ def results_table(records: Iterable[Record]) -> str:
         key = json.dumps(settings, sort_keys=True)
         groups.setdefault(key, []).append(record)
     return "\n\n".join(filter(None, map(_part, groups.values()))) or "no results to show"
+
+
+def claims_table(records: Iterable[Record]) -> str:
+    """The claims of the papers, lesson by lesson: the verdict of the standard runs, and what the first of these found.
+
+    Standard runs decide: the committed ones, or where `records` are standard runs themselves, these. Claims that
+    nothing here measured are left out.
+    """
+    from ltnb.lesson.claims import findings, standard_runs
+
+    lessons: dict[str, list[Record]] = {}
+    for record in records:
+        lessons.setdefault(record.lesson, []).append(record)
+    parts = []
+    for lesson, runs in lessons.items():
+        own, missing = standard_runs(runs[0], runs if runs[0].profile == "standard" else None)
+        found = [each for each in findings(runs[0], own) if each.measured]
+        if not found:
+            continue
+        title = f"{lesson}, claims of the paper; verdicts are of the standard runs"
+        if not own:
+            title += f" ({missing or 'none of these settings yet'})"
+        rows = [["", "paper", "standard runs", "verdict", "this run"]]
+        rows += [[cells[name] for name in ("claim", *rows[0][1:])] for cells in (each.cells() for each in found)]
+        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+        lines = ["  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+        parts.append("\n".join([title, *lines]))
+    return "\n\n".join(parts)
 
 
 def write_records(run_dirs: Iterable[Path]) -> list[Path]:
