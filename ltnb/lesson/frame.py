@@ -157,7 +157,7 @@ def start(lesson: str, parameters: Mapping[str, Any] | None = None, **choices: S
         unused = [name for name in parameters if name == "other_world" or name.endswith(("dataset", "backbone"))]
         parameters = {**parameters, **dict.fromkeys(unused, "")}
     use_style()
-    show = {"width": 160, "max_columns": None, "max_rows": 200, "max_colwidth": 130}
+    show = {"width": 1000, "max_columns": None, "max_rows": 200, "max_colwidth": 130}
     pd.set_option(*(item for name, value in show.items() for item in (f"display.{name}", value)))
     out = Path(parameters["out"]) if parameters["out"] else None
     if out is not None:
