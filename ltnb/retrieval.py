@@ -72,6 +72,45 @@ def top_images(
     return result[0] if single else result
 
 
+@torch.no_grad()
+def average_precision(query_emb: Tensor, image_emb: Tensor, relevant: Tensor) -> Tensor:
+    """How far up the relevant images stand when all are sorted by their cosine with a query.
+
+    The mean, over the relevant images, of the precision at the place of each: 1 if all of them come first, about their
+    share if the order is random. Of equally similar images those that are not relevant come first.
+
+    Args:
+        query_emb: (Q, D) floating point, any length.
+        image_emb: (N, D) floating point, any length, on the same device.
+        relevant: (Q, N) bool.
+
+    Returns:
+        (Q,) float64, NaN where no image is relevant.
+
+    Raises:
+        ValueError: If an embedding is no finite floating-point tensor, or shapes do not fit together.
+
+    Example:
+        >>> import torch
+        >>> from ltnb.retrieval import average_precision
+        >>> pictures = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+        >>> average_precision(torch.tensor([[1.0, 0.0]]), pictures, torch.tensor([[True, True, False]]))
+        tensor([0.8333], dtype=torch.float64)
+    """
+    check_features(query_emb, "query_emb")
+    check_features(image_emb, "image_emb", width=query_emb.shape[1])
+    if relevant.shape != (len(query_emb), len(image_emb)) or relevant.dtype != torch.bool:
+        fail("relevant", f"bool of shape ({len(query_emb)}, {len(image_emb)})", relevant)
+    dtype = torch.promote_types(torch.promote_types(query_emb.dtype, image_emb.dtype), torch.float32)
+    with without_autocast(query_emb):
+        similarity = unit(query_emb.to(dtype)) @ unit(image_emb.to(dtype)).T
+    irrelevant_first = relevant.to(torch.uint8).sort(dim=1, stable=True).indices
+    order = similarity.gather(1, irrelevant_first).sort(dim=1, descending=True, stable=True).indices
+    hits = relevant.gather(1, irrelevant_first.gather(1, order)).double()
+    places = torch.arange(1, hits.shape[1] + 1, device=hits.device)
+    return (hits * hits.cumsum(dim=1) / places).sum(dim=1) / hits.sum(dim=1)
+
+
 def _first_of_the_best(similarity: Tensor, k: int) -> Tensor:
     """Columns of the k greatest of each row, of equal ones the first, in ascending order: int64 (Q, k)."""
     values, columns = similarity.topk(k, dim=1)

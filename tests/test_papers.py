@@ -502,7 +502,9 @@ def test_accuracies_on_places_are_no_shares_of_7300_images():
 
 
 def test_every_table_of_vl_ltr_is_there():
-    assert {f"vl_ltr/table{i}" for i in (1, 2, 3, 4, 6, 7, 8, 9, 10)} | {"vl_ltr/figure6", "vl_ltr/figure8"} <= set(NAMES)
+    assert {f"vl_ltr/table{i}" for i in (1, 2, 3, 4, 6, 7, 8, 9, 10)} | {"vl_ltr/figure6", "vl_ltr/figure8"} <= set(
+        NAMES
+    )
 
 
 @pytest.mark.parametrize("table", ["table1", "table2", "table3"])

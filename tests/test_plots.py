@@ -177,6 +177,28 @@ def test_tsne_draws_every_point_and_names_the_classes_that_occur():
     png(ax.figure)
 
 
+def test_tsne_of_kinds_has_a_marker_a_kind_and_a_colour_a_class():
+    points, labels = np.arange(12.0).reshape(6, 2), [1, 1, 4, 4, 4, 1]
+    kinds = ["picture", "sentence", "picture", "sentence", "sentence", "picture"]
+    ax = plots.tsne(None, labels, NAMES, kinds=kinds, embedding=points).axes[0]
+    assert legend(ax) == ["name 1", "name 4", "picture", "sentence"]
+    clouds = [cloud for cloud in ax.collections if len(cloud.get_offsets())]
+    look = {
+        tuple(point): (to_hex(cloud.get_facecolor()[0]), cloud.get_paths()[0].vertices.tobytes())
+        for cloud in clouds
+        for point in np.asarray(cloud.get_offsets()).tolist()
+    }
+    looks = [look[tuple(point)] for point in points.tolist()]
+    for i, j in itertools.combinations(range(6), 2):
+        assert (looks[i][0] == looks[j][0]) == (labels[i] == labels[j])
+        assert (looks[i][1] == looks[j][1]) == (kinds[i] == kinds[j])
+    png(ax.figure)
+    with pytest.raises(ValueError, match=r"kinds must be 6 texts like labels, got shape \(2,\)"):
+        plots.tsne(None, labels, NAMES, kinds=["a", "b"], embedding=points)
+    with pytest.raises(ValueError, match="kinds must be at most 4 different ones, got 6"):
+        plots.tsne(None, labels, NAMES, kinds=list("abcdef"), embedding=points)
+
+
 def test_sixty_classes_have_sixty_looks_and_fit():
     figure = plots.tsne(
         None, np.arange(60), [f"mottled beetle {i}" for i in range(60)], embedding=np.random.rand(60, 2)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = ("o", "^", "s", "X", "v", "P", "D", "*")
+KIND_MARKERS = ("o", "X", "^", "s")
 ROWS_PER_COLUMN = 20
 
 
@@ -58,6 +59,7 @@ def tsne(
     labels: Any,
     class_names: Sequence[str],
     *,
+    kinds: Sequence[str] | None = None,
     embedding: Any = None,
     perplexity: float | None = None,
     seed: int = 0,
@@ -71,6 +73,8 @@ def tsne(
         features: Shape (N, D); ignored (and may be None) when ``embedding`` is given.
         labels: Class indices, shape (N,).
         class_names: Name of every class; the legend shows those that occur in ``labels``, in the order of their index.
+        kinds: What each row is, such as "picture" or "sentence": then the marker says the kind and the colour the
+            class, for which at most eight classes look apart.
         embedding: Coordinates of shape (N, 2) from :func:`tsne_embedding`, to draw the same points again.
         perplexity: As in :func:`tsne_embedding`.
         seed: As in :func:`tsne_embedding`.
@@ -92,22 +96,32 @@ def tsne(
         raise ValueError(f"embedding must have shape ({len(classes)}, 2) like labels, got {points.shape}")
     present = np.unique(classes)
     colours, markers = _looks(len(present))
+    kind_of = np.asarray(["" for _ in classes] if kinds is None else kinds)
+    if kind_of.shape != (len(classes),):
+        raise ValueError(f"kinds must be {len(classes)} texts like labels, got shape {kind_of.shape}")
+    marker_of = dict(zip(dict.fromkeys(kind_of.tolist()), KIND_MARKERS, strict=False))
+    if len(marker_of) < len(set(kind_of.tolist())):
+        raise ValueError(f"kinds must be at most {len(KIND_MARKERS)} different ones, got {len(set(kind_of.tolist()))}")
     columns = -(-len(present) // ROWS_PER_COLUMN) if legend else 0
     with context():
         ax = axes_for(ax, width=5.0 + 1.7 * columns, height=4.6)
         size = float(np.clip(9000 / max(len(classes), 1), 7, 34))
         for label, colour, marker in zip(present, colours, markers, strict=True):
-            here = points[classes == label]
-            ax.scatter(
-                here[:, 0],
-                here[:, 1],
-                s=size,
-                color=[colour],
-                marker=marker,
-                alpha=0.8,
-                linewidths=0,
-                label=class_names[label],
-            )
+            name: str | None = class_names[label]
+            for kind, shape in marker_of.items():
+                here = points[(classes == label) & (kind_of == kind)]
+                look: dict[str, Any] = {
+                    "color": [colour],
+                    "marker": marker if kinds is None else shape,
+                    "alpha": 0.8,
+                    "linewidths": 0,
+                }
+                if len(here):
+                    ax.scatter(here[:, 0], here[:, 1], s=size, label=name, **look)
+                    name = None  # one entry a class
+        if kinds is not None:
+            for kind, shape in marker_of.items():
+                ax.scatter([], [], s=size, color="#555555", marker=shape, linewidths=0, label=kind)
         ax.set(xticks=[], yticks=[], xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)")
         ax.spines[["top", "right"]].set_visible(True)
         if legend:
