@@ -32,7 +32,7 @@ from ltnb.critters.pretrain import STREAM_SEED
 from ltnb.critters.render import render
 from ltnb.critters.species import MORPHS, WORLDS, species_world
 from ltnb.critters.texts import DESCRIPTOR_KINDS, SENTENCE_KINDS
-from ltnb.critters.truth import image_attributes
+from ltnb.critters.truth import VALUES, image_attributes
 from ltnb.data import load, truth
 from ltnb.data.containers import ImageDataset, LongTailData
 from ltnb.data.longtail import exponential_counts, shot_groups
@@ -428,6 +428,22 @@ def test_shows_and_words(data):
         known.shows("test", weight="heavy")
     with pytest.raises(ValueError, match="part must be one of"):
         known.shows("dev", limbs="horns")
+
+
+def test_what_is_around_in_words(data):
+    """Every word stands for what is there, and nothing for what is not."""
+    known = truth(data)
+    seen, absent = known.images["test"], {"none", "clear"}
+    for i in range(0, len(data.test), 7):
+        said = known.in_words("test", i).split(", ")
+        expected = [VALUES["habitat"][seen["habitat"][i]]] if seen["habitat"][i] >= 0 else []
+        kind = VALUES["companion"][seen["companion"][i]]
+        if kind != "none":
+            expected.append(f"{VALUES['companion_colour'][seen['companion_colour'][i]]} {kind}")
+        others = [VALUES[name][seen[name][i]] for name in ("accessory", "weather", "cover") if seen[name][i] >= 0]
+        assert said == expected + [word for word in others if word not in absent]
+    with pytest.raises(ValueError, match="part must be one of"):
+        known.in_words("tests", 0)
 
 
 def test_the_truth_is_what_is_drawn(data):

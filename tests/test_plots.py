@@ -15,6 +15,7 @@ import pytest
 import torch
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import BarContainer
+from matplotlib.patches import ConnectionPatch
 from PIL import Image
 
 from ltnb import plots
@@ -154,6 +155,39 @@ def test_groups_of_other_counts_stay_together():
     groups = {"many": np.array([0, 1, 0], bool), "medium": np.array([0, 0, 1], bool), "few": np.array([1, 0, 0], bool)}
     ax = plots.per_class_gain([1.0, 2.0, 3.0], [90, 50, 60], groups).axes[0]
     assert [bar.get_height() for bar in bars(ax)] == [2.0, 3.0, 1.0]
+
+
+def test_pictures_stand_over_the_bars_from_the_largest_class_to_the_smallest():
+    counts = [5, 300, 40, 120]
+    red, blue = np.zeros((8, 8, 3), np.uint8), torch.zeros(3, 8, 8, dtype=torch.uint8)
+    red[..., 0], blue[2] = 200, 100
+    figure = plots.class_distribution(counts, shot_groups(counts), pictures={2: red, 1: blue}, title="t")
+    figure.draw_without_rendering()
+    (ax,) = figure.axes
+    first, second = (child for child in ax.child_axes)
+    assert first.images[0].get_array()[0, 0].tolist() == [0, 0, 100]  # class 1 has most
+    assert second.images[0].get_array()[0, 0].tolist() == [200, 0, 0]
+    boxes = [inset.get_window_extent() for inset in (first, second)]
+    assert boxes[0].x1 < boxes[1].x0 and boxes[0].width == pytest.approx(boxes[0].height, rel=0.02)
+    lines = [patch for patch in ax.patches if isinstance(patch, ConnectionPatch)]
+    assert [line.xy2 for line in lines] == [(0, 300), (2, 40)]
+    with pytest.raises(ValueError, match=r"pictures must be of classes 0\.\.3, got 4"):
+        plots.class_distribution(counts, pictures={4: red})
+
+
+def test_similarity_map_frames_the_largest_of_each_row():
+    values = np.array([[0.1, 0.5, -0.2], [0.7, 0.0, 0.3]])
+    pictures = [np.zeros((6, 6, 3), np.uint8)] * 2
+    figure = plots.similarity_map(torch.from_numpy(values), pictures, ["a red cat", "b", "c" * 30], title="cosines")
+    ax = figure.axes[0]
+    assert [text.get_text() for text in ax.texts] == ["0.10", "0.50", "-0.20", "0.70", "0.00", "0.30"]
+    assert {(round(p.get_x()), round(p.get_y())) for p in ax.patches} == {(1, 0), (0, 1)}
+    assert [label.get_text().replace("\n", " ") for label in ax.get_xticklabels()][0] == "a red cat"
+    assert len(ax.child_axes) == 2
+    png(figure)
+    for wrong in (values[:1], values * np.nan, values.T):
+        with pytest.raises(ValueError, match=r"similarities must be finite, of shape \(2, 3\)"):
+            plots.similarity_map(wrong, pictures, ["a", "b", "c"])
 
 
 def test_tsne_embedding():

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltnb._checks import check_choice
-from ltnb.critters.attributes import ATTRIBUTES, FINE_ATTRIBUTES, NONE, OUTDOORS, STYLES, SURROUNDINGS, TEXTURES
+from ltnb.critters.attributes import (
+    ATTRIBUTES,
+    FINE_ATTRIBUTES,
+    NONE,
+    OUTDOORS,
+    STYLES,
+    SURROUNDINGS,
+    TEXTURES,
+    WEATHERS,
+)
 from ltnb.critters.images import SPLITS, CritterImages, render_seed
 from ltnb.critters.individuals import shown
 from ltnb.critters.pool import POOL_KINDS, pool_recipe
@@ -96,6 +105,18 @@ class CritterTruth:
             values = VALUES[check_choice(name, "attribute", list(VALUES))]
             mask &= attributes[name] == values.index(check_choice(word, name, values))
         return mask
+
+    def in_words(self, part: str, i: int) -> str:
+        """What picture `i` of a part shows beside its animal, as in "sea, green snail, umbrella".
+
+        Raises:
+            ValueError: unknown part.
+        """
+        seen = self.images[check_choice(part, "part", list(self.images))]
+        words = {name: VALUES[name][seen[name][i]] for name in SURROUNDINGS if seen[name][i] >= 0}
+        if colour := words.pop("companion_colour", ""):
+            words["companion"] = f"{colour} {words['companion']}"
+        return ", ".join(word for word in words.values() if word not in (NONE, WEATHERS[0]))
 
     def words(self, c: int) -> dict[str, str]:
         """The attributes of class `c` in words; individual ones are left out."""
