@@ -240,10 +240,10 @@ def test_a_world_without_standard_runs_says_so_in_its_tables(monkeypatch):
         run = frame.start("02_ballad", {**PARAMETERS, "imbalance": 100, **change})
         run.record.add("table6", "visual", report(9))
         table = run.table("table6", columns=("overall",))
-        return {group: table[group].overall["visual"] for group in table.columns.get_level_values(0)}
+        return {group: table.loc["visual", (group, column)] for group, column in table.columns}
 
     mine = {"this run": "90.0"}
-    none_yet = {f"no standard run of {WORLD_VERSION} yet": "–", **mine}
+    none_yet = {**mine, f"no standard run of {WORLD_VERSION} yet": "–"}
     assert groups([]) == none_yet
     assert groups([records["critters-0"]]) == none_yet, "numbers of another world are not shown"
     assert groups([records["critters-0"], records[WORLD_VERSION]]) == {"standard, 1 seed": "70.0", **mine}

@@ -66,7 +66,7 @@ def comparison(
         baseline: Row that the others are compared with: behind every other number stands the difference, in brackets.
             Differences can be compared across worlds, heights cannot.
         names: Row to what a reader calls it; others are shown with spaces in the place of underscores.
-        no_standard: What the group of the standard runs is called where there is none; empty leaves the group out.
+        no_standard: Where there is no standard run, a last column with this title says so; empty leaves it out.
 
     Returns:
         Texts. One line a row: first the published ones, then those that only we have. Columns in groups (a
@@ -98,14 +98,16 @@ def comparison(
     groups: dict[str, tuple[_Values, int]] = {}
     if reported is not None:
         groups["published"] = lambda row, column: [published.get(row, {}).get(column)], 2
-    if standard or no_standard:
-        groups[seeds if standard else no_standard] = runs(standard), 1
+    if standard:
+        groups[seeds] = runs(standard), 1
     groups["this run"] = runs([record]), 1
     cells = {
         (group, column): [_cell(values, row, column, baseline, most) for row in rows]
         for group, (values, most) in groups.items()
         for column in columns
     }
+    if no_standard and not standard:
+        cells[no_standard, ""] = [MISSING] * len(rows)
     shown = [(names or {}).get(row, row.replace("_", " ")) for row in rows]
     return pd.DataFrame(cells, index=pd.Index(shown, name=""))
 
