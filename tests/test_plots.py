@@ -190,6 +190,38 @@ def test_similarity_map_frames_the_largest_of_each_row():
             plots.similarity_map(wrong, pictures, ["a", "b", "c"])
 
 
+def test_a_schematic_has_its_boxes_in_place_and_arrows_between_their_borders():
+    boxes = {"pictures": (0, 0, "data"), "tower": (1, 0, "frozen"), "head": (1, 1.5, "trained")}
+    figure = plots.schematic(boxes, [("pictures", "tower"), ("tower", "head", "(N, D)")], title="method")
+    ax = figure.axes[0]
+    texts = {text.get_text(): text.get_position() for text in ax.texts if text.get_text()}
+    assert texts["pictures"] == (0, 0) and texts["tower"] == (2.3, 0) and texts["head"] == (2.3, -1.5)
+    assert texts["(N, D)"] == pytest.approx((2.3, -0.75))
+    frames = {
+        tuple(np.round([p.get_x() + p.get_width() / 2, p.get_y() + p.get_height() / 2], 6)): p for p in ax.patches[:3]
+    }
+    assert frames[2.3, 0].get_linestyle() == "--" and frames[2.3, -1.5].get_linewidth() > 2
+    arrows = [(text.xyann, text.xy) for text in ax.texts if getattr(text, "arrow_patch", None)]
+    (start, end), (top, bottom) = arrows
+    assert start[1] == end[1] == 0 and 0.85 <= start[0] < end[0] <= 2.3 - 0.85
+    assert top[0] == bottom[0] == 2.3 and -0.31 >= top[1] > bottom[1] >= -1.5 + 0.31
+    assert legend(ax) == ["data", "frozen", "trained"]
+    png(figure)
+
+
+@pytest.mark.parametrize(
+    ("boxes", "arrows", "message"),
+    [
+        ({}, [], "boxes must hold at least one"),
+        ({"a": (0, 0, "data")}, [("a", "b")], "arrows must join boxes .*'a'.*, got 'b'"),
+        ({"a": (0, 0, "magic")}, [], "kind of 'a' must be one of"),
+    ],
+)
+def test_a_schematic_that_cannot_be_drawn(boxes, arrows, message):
+    with pytest.raises(ValueError, match=message):
+        plots.schematic(boxes, arrows)
+
+
 def test_tsne_embedding():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 6)) + np.repeat(np.eye(4, 6) * 20, 10, axis=0)

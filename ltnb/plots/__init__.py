@@ -12,6 +12,7 @@ from ltnb.plots.gain import per_class_gain
 from ltnb.plots.grid import image_grid
 from ltnb.plots.regime import regime_curves
 from ltnb.plots.regions import decision_regions
+from ltnb.plots.schematic import schematic
 from ltnb.plots.similarity import similarity_map
 from ltnb.plots.style import GROUP_COLOURS, PALETTE, panels, save, use_style
 from ltnb.plots.sweeps import sweep
@@ -28,6 +29,7 @@ __all__ = [
     "per_class_gain",
     "regime_curves",
     "save",
+    "schematic",
     "similarity_map",
     "sweep",
     "tsne",
