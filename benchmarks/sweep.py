@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import nbformat
+from papermill.iorw import load_notebook_node
 from papermill.parameterize import parameterize_notebook
 
 from ltnb._code import code_version
@@ -31,7 +32,7 @@ METRICS = ("overall", "many", "medium", "few")
 
 def measured(lesson: str, parameters: dict[str, Any], until: str, expression: str) -> dict[str, float | None]:
     """The report that an expression gives where a lesson has come to a heading, in percent."""
-    notebook = parameterize_notebook(nbformat.read(find_lesson(lesson), as_version=4), parameters)
+    notebook = parameterize_notebook(load_notebook_node(str(find_lesson(lesson))), parameters)
     titles = stages(notebook.cells)
     if until not in titles:
         raise ValueError(f"--until must be a heading of {lesson}, got {until!r}; there are {', '.join(titles)}")
