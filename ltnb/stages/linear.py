@@ -8,6 +8,8 @@ from typing import Any
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from ltnb._seeds import generator_of
+from ltnb.heads._classifier import uniform_linear
 from ltnb.losses import (
     BalancedSoftmaxLoss,
     ClassBalancedLoss,
@@ -19,7 +21,6 @@ from ltnb.losses import (
 )
 from ltnb.samplers import Strategy
 from ltnb.stages.bench import Bench, Scorer
-from ltnb.training import fit_linear_probe
 
 LOSSES: dict[str, Callable[[Any], Callable[[Tensor, Tensor], Tensor]]] = {
     "focal": lambda counts: FocalLoss(gamma=2.0),
@@ -49,19 +50,10 @@ def fit_linear(
         strategy: which samples a pass shows.
         seed: of the weights and batches; None means the bench's.
     """
-    seed, how = bench.seed if seed is None else seed, bench.linear
-    y = bench.y["train"]
-    layer, _ = fit_linear_probe(
-        bench.x["train"],
-        y,
-        bench.num_classes,
-        loss=loss,
-        sampler=how.sampler(y, strategy, seed),
-        epochs=how.epochs,
-        lr=how.lr,
-        batch_size=how.batch_size,
-        seed=seed,
-    )
+    seed = bench.seed if seed is None else seed
+    x, y = bench.x["train"], bench.y["train"]
+    layer = uniform_linear(bench.data.dim, bench.num_classes, x, generator_of(seed, None))
+    bench.linear.train(layer, lambda layer, batch: loss(layer(batch[0]), batch[1]), x, y, strategy=strategy, seed=seed)
     return layer
 
 

@@ -21,7 +21,7 @@ class Row:
     Attributes:
         title: what it is called in charts.
         run: ``run(bench, key)`` trains what is needed and gives the scores.
-        kind: ``"no training"``, ``"loss"``, ``"adjustment"``, ``"second stage"`` or ``"with text"``.
+        kind: ``"no training"``, ``"loss"``, ``"adjustment"``, ``"second stage"``, ``"adapter"`` or ``"text head"``.
         published: table and key of the row that a paper prints of it, see `ltnb.papers.reported`; None where none does.
         text: whether it needs text features.
         validation: whether it is another row without validation rows, and so left out.
@@ -63,16 +63,16 @@ ROWS: dict[str, Row] = {
     "adapter_instance": Row(
         "adapter, samples as they are",
         adapter.adapter,
-        "with text",
+        "adapter",
         ("ballad/figure4", "zero_shot_adapter"),
         counts=True,
     ),
     "adapter_sqrt": Row(
-        "adapter, square-root samples", adapter.adapter, "with text", ("ballad/table8", "sqrt"), counts=True
+        "adapter, square-root samples", adapter.adapter, "adapter", ("ballad/table8", "sqrt"), counts=True
     ),
-    "adapter_class": Row("adapter, balanced samples", adapter.adapter, "with text", ("ballad/table8", "class")),
-    "adapter_class_chosen": Row("adapter, balanced, λ chosen", adapter.adapter_as_chosen, "with text", validation=True),
-    "vl_ltr": Row("VL-LTR's head, one text", language.vl_ltr, "with text", ("vl_ltr/table1", "vl_ltr"), text=True),
+    "adapter_class": Row("adapter, balanced samples", adapter.adapter, "adapter", ("ballad/table8", "class")),
+    "adapter_class_chosen": Row("adapter, balanced, λ chosen", adapter.adapter_as_chosen, "adapter", validation=True),
+    "vl_ltr": Row("VL-LTR's head, one text", language.vl_ltr, "text head", ("vl_ltr/table1", "vl_ltr"), text=True),
 }
 """Key -> row, in the order in which tables and charts show them. Published numbers of a key are of other features, and
 of more than a head: IVLM's losses sit on a decoder, BALLAD's adapters on tuned towers, VL-LTR's head on many texts."""
