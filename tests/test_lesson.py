@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from ltnb.lesson import frame
 from ltnb.critters.attributes import WORLD_VERSION
+from ltnb.lesson import frame
 from ltnb.metrics import evaluate
 from ltnb.papers import CLAIMS
 

@@ -109,7 +109,7 @@ def test_rows_without_training_are_what_the_features_say(shared_data):
 
 
 def test_trained_rows_are_near_what_others_measured(shared_data):
-    """Baselines of somebody else, three seeds; a picture is 0.15 points of all and 0.3 of few, so noise is about one."""
+    """Baselines of somebody else, three seeds; a picture is 0.15 points of all and 0.3 of few, so noise is near one."""
     stages = committed("Caltech 66").stages
     for key, overall, few in (
         ("logit_adjusted", 95.3, 92.4),
