@@ -187,6 +187,14 @@ def written(content: dict[str, Any]) -> str:
     return re.sub(r"\[\s+([^\[\]{}\"]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", text) + "\n"
 
 
+def show(given: dict[str, Any]) -> None:
+    """Print one set."""
+    print(given["name"])
+    for key, values in given["stages"].items():
+        cells = (f"{m} {np.mean(v):.1f} ± {np.std(v, ddof=1) if len(v) > 1 else 0:.1f}" for m, v in values.items())
+        print(f"  {key:22} " + ", ".join(cells), flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--features", type=Path, action="append", default=[], help="long tail; may be given again")
@@ -196,7 +204,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=1, help="processes; each takes one core")
     parser.add_argument("--out", type=Path, required=True)
     arguments = parser.parse_args()
-    seeds, began = list(range(arguments.seeds)), time.perf_counter()
+    seeds, began, machine = list(range(arguments.seeds)), time.perf_counter(), environment("cpu")
     with ProcessPoolExecutor(arguments.jobs, mp_context=multiprocessing.get_context("spawn")) as pool:
         waiting = []
         for path in arguments.features:
@@ -217,25 +225,22 @@ def main() -> None:
                 "picture: pictures that were seen once would differ more",
             }
             waiting.append((known, measured(pool, partial(of_seven, path), seeds, 1, OF_EQUAL_CLASSES)))
-        sets = [known | {"model": arguments.model} | wait() for known, wait in waiting]
-    content = {
-        "schema": SCHEMA,
-        "note": NOTE,
-        "date": datetime.now(UTC).isoformat(timespec="seconds"),
-        "environment": environment("cpu"),
-        "seconds": round(time.perf_counter() - began),
-        "processes": arguments.jobs,
-        "recipes": {name: r.to_dict() for name, r in {"linear": LINEAR, "adapter": ADAPTER, "text": LANGUAGE}.items()},
-        "sets": sets,
-    }
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with replacing(arguments.out) as temporary:
-        temporary.write_text(written(content), encoding="utf-8")
-    for given in sets:
-        print(given["name"])
-        for key, values in given["stages"].items():
-            cells = (f"{m} {np.mean(v):.1f} ± {np.std(v, ddof=1) if len(v) > 1 else 0:.1f}" for m, v in values.items())
-            print(f"  {key:22} " + ", ".join(cells))
+        sets: list[dict[str, Any]] = []
+        for known, wait in waiting:
+            sets.append(known | {"model": arguments.model} | wait())
+            content = {
+                "schema": SCHEMA,
+                "note": NOTE,
+                "date": datetime.now(UTC).isoformat(timespec="seconds"),
+                "environment": machine,
+                "seconds": round(time.perf_counter() - began),
+                "processes": arguments.jobs,
+                "recipes": {"linear": LINEAR.to_dict(), "adapter": ADAPTER.to_dict(), "text": LANGUAGE.to_dict()},
+                "sets": sets,
+            }
+            with replacing(arguments.out) as temporary:  # after each set: what is measured is kept
+                temporary.write_text(written(content), encoding="utf-8")
+            show(sets[-1])
 
 
 if __name__ == "__main__":
