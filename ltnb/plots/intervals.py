@@ -58,7 +58,7 @@ def gain_intervals(
         >>> from ltnb.data import shot_groups
         >>> from ltnb.plots import gain_intervals
         >>> figure = gain_intervals({"mine": np.array([0.0, 5.0, 20.0])}, shot_groups([300, 50, 3]))
-        >>> [ax.get_title() for ax in figure.axes]
+        >>> [ax.get_title(loc="left") for ax in figure.axes]
         ['all (3 classes)', 'many (1 class)', 'medium (1 class)', 'few (1 class)']
     """
     if not gains:
