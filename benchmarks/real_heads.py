@@ -9,9 +9,11 @@ figures/records/real/heads.json``. Ten seeds of every row of `ltnb.stages`; writ
    ``rest_y`` are taken as validation rows where the file has them.
 2. ``--imagenet``: arrays ``x``, ``y`` (seven pictures of each class) and ``text_a``. There is no test split,
    so each seed draws five pictures of each class for training and tests on the other two. All classes are of one size:
-   what differs by class counts alone is left out, and so is what was made for unequal ones.
+   there is no tail, and what was made to lift one is left out.
 3. Balanced parts of each training set, 1, 2, 5, ... pictures of each class, drawn by the seed.
 4. How long a linear head must be trained: half, once and twice the recipe's length.
+
+Sets of other names that the file holds already stay as they are, each with the date and the commit of its own run.
 """
 
 from __future__ import annotations
@@ -42,9 +44,10 @@ from ltnb.stages import ADAPTER, LANGUAGE, LINEAR, ROWS, Bench, balanced_subset,
 METRICS = ("overall", "many", "medium", "few")
 PICTURES = (1, 2, 5, 10, 20, 50, 100)
 BY_PICTURES = ("zero_shot", "linear_probe", "logit_adjusted", "adapter_class")
-OF_EQUAL_CLASSES = ("zero_shot", "ncm", "knn", "linear_probe", "focal", "adapter_class", "vl_ltr")
+OF_EQUAL_CLASSES = ("zero_shot", "ncm", "knn", "linear_probe", "adapter_class", "vl_ltr")
 FOR_TRAINING = 5  # of ImageNet's seven pictures a class
 LENGTHS = (0.5, 1.0, 2.0)
+RECIPES = {"linear": LINEAR, "adapter": ADAPTER, "text": LANGUAGE}
 NOTE = "Measurements only: no picture, feature, text or list of the data sets is kept here."
 
 Loader = Callable[[int], FeatureData]
@@ -121,8 +124,8 @@ def measured(
     pool: ProcessPoolExecutor, load: Loader, seeds: list[int], end_seeds: int, keys: Iterable[str] | None
 ) -> Callable[[], dict[str, Any]]:
     """Start all seeds of one set; the function that is returned waits for them and puts them together."""
-    runs = [pool.submit(of_one_seed, load, keys, seed) for seed in seeds]
     ends = [pool.submit(training_end, load, seed) for seed in seeds[:end_seeds]]
+    runs = [pool.submit(of_one_seed, load, keys, seed) for seed in seeds]
 
     def wait() -> dict[str, Any]:
         found, data = [run.result() for run in runs], load(seeds[0])
@@ -152,7 +155,7 @@ def measured(
 
 def left_out(data: FeatureData, present: Iterable[str]) -> dict[str, str]:
     """Row -> why it was not measured."""
-    equal = "all classes are of one size, for which it was not made"
+    equal = "all classes are of one size, so there is no tail to lift"
     return {key: needs(data, key) or equal for key in ROWS if key not in present}
 
 
@@ -185,6 +188,18 @@ def written(content: dict[str, Any]) -> str:
     """JSON with a list of numbers on one line."""
     text = json.dumps(content, indent=1, ensure_ascii=False)
     return re.sub(r"\[\s+([^\[\]{}\"]*?)\s+\]", lambda m: "[" + re.sub(r"\s+", " ", m[1]) + "]", text) + "\n"
+
+
+def keep(path: Path, found: dict[str, Any]) -> None:
+    """Put one set into the file, in the place of a set of its name."""
+    held = (
+        json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {"schema": SCHEMA, "note": NOTE, "sets": []}
+    )
+    if held["schema"] != SCHEMA:
+        raise ValueError(f"{path}: schema must be {SCHEMA}")
+    held["sets"] = [one for one in held["sets"] if one["name"] != found["name"]] + [found]
+    with replacing(path) as temporary:
+        temporary.write_text(written(held), encoding="utf-8")
 
 
 def show(given: dict[str, Any]) -> None:
@@ -225,22 +240,13 @@ def main() -> None:
                 "picture: pictures that were seen once would differ more",
             }
             waiting.append((known, measured(pool, partial(of_seven, path), seeds, 1, OF_EQUAL_CLASSES)))
-        sets: list[dict[str, Any]] = []
         for known, wait in waiting:
-            sets.append(known | {"model": arguments.model} | wait())
-            content = {
-                "schema": SCHEMA,
-                "note": NOTE,
-                "date": datetime.now(UTC).isoformat(timespec="seconds"),
-                "environment": machine,
-                "seconds": round(time.perf_counter() - began),
-                "processes": arguments.jobs,
-                "recipes": {"linear": LINEAR.to_dict(), "adapter": ADAPTER.to_dict(), "text": LANGUAGE.to_dict()},
-                "sets": sets,
-            }
-            with replacing(arguments.out) as temporary:  # after each set: what is measured is kept
-                temporary.write_text(written(content), encoding="utf-8")
-            show(sets[-1])
+            run = {"date": datetime.now(UTC).isoformat(timespec="seconds"), "environment": machine}
+            run |= {"processes": arguments.jobs, "recipes": {name: how.to_dict() for name, how in RECIPES.items()}}
+            found = known | {"model": arguments.model} | run | wait()
+            found["seconds"] = round(time.perf_counter() - began)
+            keep(arguments.out, found)
+            show(found)
 
 
 if __name__ == "__main__":
