@@ -130,6 +130,16 @@ def test_random_splits_of_imagenet_agree_with_those_of_the_gauge():
         assert imagenet.stages[key].mean() == pytest.approx(gauge["mean"][name], abs=4 * spread)
 
 
+def test_linear_heads_were_trained_to_their_end():
+    """The loss falls on, as it must on features that can be separated; no accuracy moves by a point any more."""
+    for found in real_heads(project_root()):
+        half, once, twice = (found.facts["training_end"]["lengths"][k] for k in ("0.5", "1", "2"))
+        assert np.mean(twice["training_loss"]) < np.mean(once["training_loss"]) < np.mean(half["training_loss"])
+        assert all(b == 2 * a and a >= 1500 for a, b in zip(once["steps"], twice["steps"], strict=True))
+        for metric in (name for name in once if name.endswith("_overall")):
+            assert abs(np.mean(twice[metric]) - np.mean(once[metric])) < 1, (found.name, metric)
+
+
 def test_accuracy_grows_with_pictures():
     for name in ("Caltech 66", "Caltech 100", "ImageNet"):
         pictures = committed(name).pictures

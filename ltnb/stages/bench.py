@@ -40,7 +40,7 @@ class Bench:
         x: part -> (N, D) features of length 1.
         y: part -> (N,) labels.
         anchors: (C, D) of length 1: text features, or the class means of training features where there is no text.
-        chosen: row -> settings that validation chose; filled by `ltnb.stages.report`.
+        chosen: row -> settings that validation chose, or that were taken without; filled by `ltnb.stages.report`.
         predicted: row -> (N_test,) classes that the row names; filled likewise.
         validated: row -> mean class recall on validation, percent; empty without validation rows; filled likewise.
 
