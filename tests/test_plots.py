@@ -339,6 +339,28 @@ def test_regime_curves():
     png(ax.figure)
 
 
+def test_gain_intervals_are_means_and_bootstraps_over_classes():
+    rng = np.random.default_rng(0)
+    counts = np.repeat([300, 50, 5], 40)
+    groups = shot_groups(counts)
+    up, noisy = np.where(counts < 20, 10.0, 0.0), rng.normal(3.0, 8.0, 120)
+    noisy[0] = np.nan
+    figure = plots.gain_intervals({"up": up, "noisy": noisy}, groups, kinds={"up": "one", "noisy": "other"})
+    titles = ["all (120 classes)", "many (40 classes)", "medium (40 classes)", "few (40 classes)"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == titles
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["up", "noisy"]
+    for ax, mask in zip(figure.axes, [np.ones(120, bool), *(groups[g] for g in METRICS[1:])], strict=True):
+        points = [line for line in ax.lines if line.get_marker() in ("o", "s")]
+        means = sorted(float(x) for line in points for x in line.get_xdata() if np.isfinite(x))
+        expected = sorted([up[mask].mean(), np.nanmean(noisy[mask])])
+        assert means == pytest.approx(expected)
+        (bar,) = [line.get_xdata() for line in ax.lines if list(line.get_ydata()) == [1, 1]]
+        known = noisy[mask][np.isfinite(noisy[mask])]
+        assert np.ptp(bar) / 2 == pytest.approx(1.96 * known.std(ddof=1) / len(known) ** 0.5, rel=0.2)
+    single = plots.gain_intervals({"a": np.array([1.0, np.nan, 2.0])}, shot_groups([300, 50, 3]))
+    assert len(single.axes) == 4 and not single.axes[0].get_legend()
+
+
 def test_image_grid():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (5, 3, 3, 8), dtype=np.uint8)
@@ -456,6 +478,13 @@ BAD = {
     "no rows": (lambda: plots.regime_curves({}), "regimes must hold at least one row"),
     "no means": (lambda: plots.regime_curves({"a": Regime(1.0, {}, 1.0)}), r"regimes\['a'\] must have class means"),
     "nan row": (lambda: plots.regime_curves({"a": Regime(np.nan, {1: 2.0}, 1.0)}), r"regimes\['a'\] .* finite"),
+    "no gains": (lambda: plots.gain_intervals({}, GROUPS), "gains must hold at least one method"),
+    "gain rows": (
+        lambda: plots.gain_intervals({"a": np.zeros(9), "b": np.zeros(8)}, GROUPS),
+        r"gains\['b'\] must be 9 numbers",
+    ),
+    "no gain": (lambda: plots.gain_intervals({"a": np.full(9, np.nan)}, GROUPS), "at least one of them finite"),
+    "kinds": (lambda: plots.gain_intervals({"a": np.zeros(9)}, GROUPS, kinds={}), "kinds must name .* none of 'a'"),
     "no images": (lambda: plots.image_grid([]), "images must hold at least one"),
     "grey": (lambda: plots.image_grid([np.zeros((4, 4))]), r"images\[0\] must be RGB"),
     "range": (lambda: plots.image_grid([np.full((4, 4, 3), 2.0)]), r"images\[0\] must lie in 0\.\.1"),
@@ -548,6 +577,9 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         "sweep": plots.sweep([0, 1], {name: [1, 2] for name in names}, xlabel=text, ylabel=text, title=text),
         "image_grid": plots.image_grid(pictures, names, correct=[True] * n, title=text, size=3.0),
         "regime_curves": plots.regime_curves({name: Regime(3.0, {1: 2.0, 2: 4.0}, 1.0) for name in names}, title=text),
+        "gain_intervals": plots.gain_intervals(
+            dict.fromkeys(names, counts), groups, kinds=dict(zip(names, names, strict=True)), title=text, xlabel=text
+        ),
         "group_bars": plots.group_bars(dict.fromkeys(names, values), title=text, ylabel=text),
         "group_bars, few": plots.group_bars({"a": dict.fromkeys(few, 5.0)}, groups=few, title=text),
         "decision_regions, few": plots.decision_regions(flat, points[:3], np.arange(3), class_names=few, title=text),

@@ -10,6 +10,7 @@ from ltnb.plots.distribution import class_distribution
 from ltnb.plots.embedding import tsne, tsne_embedding
 from ltnb.plots.gain import per_class_gain
 from ltnb.plots.grid import image_grid
+from ltnb.plots.intervals import gain_intervals
 from ltnb.plots.regime import regime_curves
 from ltnb.plots.regions import decision_regions
 from ltnb.plots.schematic import schematic
@@ -22,6 +23,7 @@ __all__ = [
     "PALETTE",
     "class_distribution",
     "decision_regions",
+    "gain_intervals",
     "group_bars",
     "image_grid",
     "loss_curves",
