@@ -576,6 +576,10 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         ),
         "sweep": plots.sweep([0, 1], {name: [1, 2] for name in names}, xlabel=text, ylabel=text, title=text),
         "image_grid": plots.image_grid(pictures, names, correct=[True] * n, title=text, size=3.0),
+        "schematic": plots.schematic(
+            {name: (i, 0, "data") for i, name in enumerate(names)}, [(names[0], names[1], text)], title=text
+        ),
+        "similarity_map": plots.similarity_map(np.eye(n), pictures, names, title=text),
         "regime_curves": plots.regime_curves({name: Regime(3.0, {1: 2.0, 2: 4.0}, 1.0) for name in names}, title=text),
         "gain_intervals": plots.gain_intervals(
             dict.fromkeys(names, counts), groups, kinds=dict(zip(names, names, strict=True)), title=text, xlabel=text

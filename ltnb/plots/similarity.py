@@ -53,7 +53,7 @@ def similarity_map(
         ax = axes[0, 0]
         bar = {"label": "cosine", "shrink": 0.8}
         sns.heatmap(values, annot=True, fmt=".2f", cmap="cividis", annot_kws={"fontsize": 9}, cbar_kws=bar, ax=ax)
-        ax.set_xticks(np.arange(columns) + 0.5, labels, rotation=0, fontsize=8)
+        ax.set_xticks(np.arange(columns) + 0.5, labels, rotation=0, fontsize=8, parse_math=False)
         ax.set(yticks=[])
         ax.tick_params(length=0, labeltop=True, labelbottom=False)
         for i, image in enumerate(images):
