@@ -27,6 +27,7 @@ from torch import Tensor
 from ltnb._files import replacing, sha256_of
 from ltnb.data import load_features
 from ltnb.heads import NearestClassMean
+from ltnb.losses import logit_adjust
 from ltnb.metrics import evaluate
 from ltnb.regime import measure_regime, variance_ratio
 from ltnb.results import environment
@@ -48,12 +49,12 @@ def long_tail(path: Path, name: str, data: str, model: str) -> dict[str, Any]:
     shots = [k for k in (1, 2, 5, 20) if k <= smallest]
     regime = measure_regime((x, y), test, given.text_x, shots=shots, draws=DRAWS, seed=SEED)
     every_picture = evaluate(NearestClassMean(x, y, given.num_classes)(test[0]), test[1], counts)
-    prior = torch.from_numpy(np.log(counts / counts.sum())).float()
     plain, adjusted = [], []
     for seed in PROBE_SEEDS:
         probe, _ = fit_linear_probe(x, y, given.num_classes, seed=seed)
-        plain.append(evaluate(probe(test[0]), test[1], counts).few)
-        adjusted.append(evaluate(probe(test[0]) - prior, test[1], counts).few)
+        logits = probe(test[0])
+        plain.append(evaluate(logits, test[1], counts).few)
+        adjusted.append(evaluate(logit_adjust(logits, counts), test[1], counts).few)
     return {
         "name": name,
         "data": data,

@@ -10,13 +10,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from torch import Tensor
 
 from ltnb.clip import TEMPLATES, extract_features, zero_shot_weights
 from ltnb.clip.backbone import Backbone
 from ltnb.critters.datasets import calibration_data
 from ltnb.data.longtail import exponential_counts, shot_groups
+from ltnb.losses import logit_adjust
 from ltnb.metrics import evaluate
 from ltnb.regime import Regime, measure_regime
 from ltnb.training import fit_linear_probe
@@ -111,18 +111,19 @@ def measure_premises(encoded: Encoded, *, draws: int = 10, permutations: int = 5
     per_class = np.array([100 * float(right[test_y == k].double().mean()) for k in range(c)])
     places = [rng.permutation(c) for _ in range(permutations)]  # places[i]: classes from head to tail
     many_less_few = [per_class[p[groups["many"]]].mean() - per_class[p[groups["few"]]].mean() for p in places]
+    classes = [np.flatnonzero(train_y.numpy() == k) for k in range(c)]
     few = []
     for _ in range(draws):
         order = rng.permutation(c)
         own = np.empty(c, dtype=np.int64)
         own[order] = counts
-        rows = np.concatenate([rng.permutation(np.flatnonzero(train_y.numpy() == k))[: own[k]] for k in range(c)])
+        rows = np.concatenate([rng.permutation(of_class)[:n] for of_class, n in zip(classes, own, strict=True)])
         probe, _ = fit_linear_probe(train_x[rows], train_y[rows], c, seed=int(rng.integers(2**31)))
         logits = probe(test_x)
-        prior = torch.from_numpy(np.log(own / own.sum())).float()
-        few.append([evaluate(scores, test_y, own).few for scores in (test_x @ encoded.text.T, logits, logits - prior)])
+        scored = (test_x @ encoded.text.T, logits, logit_adjust(logits, own))
+        few.append([evaluate(scores, test_y, own).few for scores in scored])
     zero_shot_few, probe_few, adjusted_few = np.array(few, dtype=np.float64).mean(axis=0)
-    rows = np.concatenate([np.flatnonzero(train_y.numpy() == k)[:PLENTY] for k in range(c)])
+    rows = np.concatenate([of_class[:PLENTY] for of_class in classes])
     probe, _ = fit_linear_probe(train_x[rows], train_y[rows], c, seed=int(rng.integers(2**31)))
     plenty = 100 * float((probe(test_x).argmax(1) == test_y).double().mean())
     return Premises(
