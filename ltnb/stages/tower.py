@@ -212,13 +212,20 @@ def _represent(model: Backbone, net: DecoderClassifier, split: Split) -> Tensor:
 
 
 def finetune(
-    encoded: Encoded, loss: Loss, *, seed: int = 0, splits: Sequence[str] = ("test",), **recipe: Any
+    encoded: Encoded,
+    loss: Loss,
+    *,
+    classifier_rate: float = 10.0,
+    seed: int = 0,
+    splits: Sequence[str] = ("test",),
+    **recipe: Any,
 ) -> FirstStage:
     """Train the whole image tower with a classifier on its pooled feature; the tower is put back afterwards.
 
     Args:
         encoded: what `encode` gives.
         loss: as in `fit_decoder`.
+        classifier_rate: learning rate of the classifier, which is new, over that of the tower, which is not.
         seed: as in `fit_decoder`.
         splits: which splits to encode with the tuned tower.
         **recipe: for `ltnb.training.fit`.
@@ -238,7 +245,8 @@ def finetune(
     try:
         whole = nn.ModuleList([model, classifier])
         objective = _objective(loss, model.device, lambda whole, x: whole[1](whole[0].encode_pooled(x)))
-        history = fit(whole, objective, ImageSource(model, encoded.data.train), seed=seed, **recipe)
+        rates, pictures = {"1.": classifier_rate}, ImageSource(model, encoded.data.train)
+        history = fit(whole, objective, pictures, lr_scale=rates, seed=seed, **recipe)
         pooled = partial(extract_features, model, layer="pooled")
         z = {name: pooled(getattr(encoded.data, name)).x for name in splits}
     finally:
