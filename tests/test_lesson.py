@@ -183,6 +183,8 @@ def test_a_number_without_standard_error_is_shown_alone(monkeypatch):
         ([], f"{{{LEAD}:words}}", "20.0 points less (one run)"),
         ([], "{table6/visual/overall - table6/both/overall:words}", "0.5 points less (one run, too small to decide)"),
         ([], "{table6/visual/overall}", "80.0"),
+        ([], "{table6/visual/overall:whole}", "80"),
+        ([], "{table6/nobody/overall:whole}", "–"),
         ([], "{table6/visual/overall - table6/nobody/overall}", "–"),
         ([], "$\\frac{a}{b}$ and $x_{a/b}$", "$\\frac{a}{b}$ and $x_{a/b}$"),
     ],
@@ -203,7 +205,14 @@ def test_sentences_take_their_numbers_from_the_standard_runs(monkeypatch, differ
 
 def test_sentences_name_what_is_no_number(monkeypatch):
     run = frame.start("02_ballad", PARAMETERS)
-    for field in ("{a/b/c - d/e}", "{a/b/c/d}", "{a/b/c:words}", "{a/b/c - d/e/f:percent}", "{a/b/c - d/e/f - g/h/i}"):
+    for field in (
+        "{a/b/c - d/e}",
+        "{a/b/c/d}",
+        "{a/b/c:words}",
+        "{a/b/c - d/e/f:percent}",
+        "{a/b/c - d/e/f - g/h/i}",
+        "{a/b/c - d/e/f:whole}",
+    ):
         with pytest.raises(ValueError, match="text must be with"):
             run.found(field)
 

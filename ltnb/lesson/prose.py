@@ -20,9 +20,9 @@ def filled(text: str, record: Record, standard: Sequence[Record]) -> str:
     """A text with its numbers.
 
     Fields stand in braces: ``{section/row/metric}`` becomes the mean over the standard runs, or the number of the run
-    at hand where there are none; ``{section/row/metric - section/row/metric}`` becomes a difference, paired by seed,
-    with its 95 % interval, and with ``:words`` behind it ``1.8 points more (95 % interval +0.4 to +3.2)``. What was not
-    measured is an en dash.
+    at hand where there are none (with ``:whole`` behind it a whole number, as of steps);
+    ``{section/row/metric - section/row/metric}`` becomes a difference, paired by seed, with its 95 % interval, and with
+    ``:words`` behind it ``1.8 points more (95 % interval +0.4 to +3.2)``. What was not measured is an en dash.
 
     Args:
         text: Markdown.
@@ -37,15 +37,18 @@ def filled(text: str, record: Record, standard: Sequence[Record]) -> str:
 
 def _number(expression: str, form: str, record: Record, standard: Sequence[Record]) -> str:
     parts = [part.strip().split("/") for part in expression.split(" - ")]
-    if len(parts) > 2 or any(len(part) != 3 for part in parts) or form not in ("", "words"):
-        fail("text", "with fields {section/row/metric} or {one - other}, and :words at most", expression)
+    if len(parts) > 2 or any(len(part) != 3 for part in parts) or form not in ("", "words", "whole"):
+        fail("text", "with fields {section/row/metric} or {one - other}, and :words or :whole at most", expression)
     values = [[run.value(*part) for run in standard] for part in parts]
     here = [record.value(*part) for part in parts]
     if len(parts) == 1:
-        if form:
+        if form == "words":
             fail("text", "with :words behind differences only", expression)
         known = [value for value in values[0] if value is not None and math.isfinite(value)]
-        return digits(statistics.fmean(known) if known else here[0], 1)
+        value = statistics.fmean(known) if known else here[0]
+        return f"{value:,.0f}" if form == "whole" and value is not None else digits(value, 1)
+    if form == "whole":
+        fail("text", "with :whole behind single numbers only", expression)
     found = paired_difference(values[1], values[0])
     if found.n:
         mean, sure = found.mean, f"95 % interval {found.low:+.1f} to {found.high:+.1f}"
