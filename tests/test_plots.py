@@ -209,6 +209,23 @@ def test_a_schematic_has_its_boxes_in_place_and_arrows_between_their_borders():
     png(figure)
 
 
+def test_pictures_stand_left_of_their_box_in_two_rows_above_their_captions():
+    picture = np.zeros((4, 4, 3), dtype=np.uint8)
+    shown = [(picture, "$1"), (picture, "2"), (picture, "3")]
+    figure = plots.schematic({"batch": (1, 0.5, "data"), "other": (0, 2, "data")}, [], pictures={"batch": shown})
+    ax = figure.axes[0]
+    places = np.array([image.get_extent() for image in ax.images])  # left, right, bottom, top
+    assert len(places) == 3 and (places[:, 1] <= 2.3 - 0.85).all() and places[0, 1] <= places[1, 0]
+    assert places[0, 0] == places[2, 0] and places[0, 2] > -0.5 > places[2, 3] - 0.01
+    for text, (left, right, bottom, _) in zip("123", places, strict=True):
+        (word,) = [word for word in ax.texts if word.get_text().replace("$", "") == text]
+        assert left < word.get_position()[0] < right and word.get_position()[1] < bottom
+    assert ax.get_xlim()[0] < places[:, 0].min() and ax.get_aspect() == "auto"
+    png(figure)
+    with pytest.raises(ValueError, match="box of pictures must be one of .*'batsh'"):
+        plots.schematic({"batch": (0, 0, "data")}, [], pictures={"batsh": shown})
+
+
 @pytest.mark.parametrize(
     ("boxes", "arrows", "message"),
     [
