@@ -282,6 +282,32 @@ def test_tsne_of_kinds_has_a_marker_a_kind_and_a_colour_a_class():
         plots.tsne(None, labels, NAMES, kinds=list("abcdef"), embedding=points)
 
 
+def test_purity_looks_at_directions_and_not_at_itself():
+    x = np.array([[1.0, 0.1], [50.0, 6.0], [0.0, 2.0], [0.1, 9.0], [-1.0, 0.0]])
+    assert plots.neighbour_purity(x, [0, 0, 1, 1, 1]) == 100.0
+    assert plots.neighbour_purity(torch.from_numpy(x), torch.tensor([0, 0, 1, 1, 0])) == 80.0
+    assert plots.neighbour_purity(x[:2], [0, 1]) == 0.0
+    with pytest.raises(ValueError, match="N >= 2 and labels"):
+        plots.neighbour_purity(x, [0, 1])
+
+
+def test_tsne_panels_cross_out_errors_and_tell_purity():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 4)) + 30 * np.repeat(np.eye(3, 4), 4, axis=0), np.repeat([0, 1, 2], 4)
+    wrong = np.arange(12) == 5
+    figure = plots.tsne_panels({"before": (x[::-1], ~wrong), "after": (torch.from_numpy(x), wrong)}, y, NAMES)
+    before, after = figure.axes
+    assert after.get_title(loc="left") + after.get_title() == "after\nneighbour of the same class: 100 %"
+    crosses = [len(ax.collections[-1].get_offsets()) for ax in (before, after)]
+    assert crosses == [11, 1] and before.get_legend() is None and legend(after) == list(NAMES[:3])
+    clouds = np.concatenate([cloud.get_offsets() for cloud in after.collections[:-1]])
+    assert np.allclose(after.collections[-1].get_offsets()[0], clouds[5])
+    png(figure)
+    for spaces, message in (({}, "spaces must hold"), ({"a": (x, y)}, "wrong must be a bool mask")):
+        with pytest.raises(ValueError, match=message):
+            plots.tsne_panels(spaces, y, NAMES)
+
+
 def test_sixty_classes_have_sixty_looks_and_fit():
     figure = plots.tsne(
         None, np.arange(60), [f"mottled beetle {i}" for i in range(60)], embedding=np.random.rand(60, 2)
@@ -588,6 +614,9 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         "class_distribution": plots.class_distribution(counts, groups, class_names=names, title=text),
         "per_class_gain": plots.per_class_gain(counts, counts, groups, class_names=names, title=text, ylabel=text),
         "tsne": plots.tsne(None, np.arange(n), names, embedding=points, title=text),
+        "tsne_panels": plots.tsne_panels(
+            {text: (np.tile(points, (2, 1)), np.arange(2 * n) < 2)}, np.tile(np.arange(n), 2), names
+        ),
         "loss_curves": plots.loss_curves(
             {name: History(train_loss=[2.0], val_score=[1.0]) for name in names}, title=text, score=text
         ),
@@ -616,7 +645,7 @@ def words(figure) -> str:
 
 def test_every_chart_is_here():
     drawn = {name.partition(",")[0] for name in charts(("a", "b", "c"), "t")}
-    helpers = {"GROUP_COLOURS", "PALETTE", "panels", "save", "tsne_embedding", "use_style"}
+    helpers = {"GROUP_COLOURS", "PALETTE", "neighbour_purity", "panels", "save", "tsne_embedding", "use_style"}
     assert drawn == set(plots.__all__) - helpers
 
 

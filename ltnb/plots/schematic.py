@@ -46,7 +46,7 @@ def schematic(
         The figure, with a legend of the kinds that occur.
 
     Raises:
-        ValueError: If there is no box, a kind is unknown, or an arrow leads from or to no box, or pictures belong to none.
+        ValueError: If there is no box, a kind is unknown, an arrow leads from or to no box, or pictures belong to none.
 
     Example:
         >>> from ltnb.plots import schematic

@@ -6,6 +6,8 @@ are trained with one recipe (`ltnb.stages.recipes`), so that they differ in what
 """
 
 from ltnb.stages.bench import Bench
+from ltnb.stages.encoding import encode
+from ltnb.stages.linear import adjust_as_chosen
 from ltnb.stages.recipes import ADAPTER, LANGUAGE, LINEAR, Recipe
 from ltnb.stages.rows import ROWS, Row, head_stages, needs, report
 from ltnb.stages.subsets import balanced_subset
@@ -18,7 +20,9 @@ __all__ = [
     "Bench",
     "Recipe",
     "Row",
+    "adjust_as_chosen",
     "balanced_subset",
+    "encode",
     "head_stages",
     "needs",
     "report",
