@@ -1,9 +1,9 @@
 """One parameter of a lesson at several values, on species that no lesson uses: how its learning rates were chosen.
 
-Run: ``python benchmarks/sweep.py 02_ballad lr_a 0.001 0.003 0.01 --until "4. Phase B: a balanced linear adapter"
---report 'reports["Phase A"]'``. The lesson runs with ``dataset="calibration_lt"`` as it is, up to the heading, once for
-each value and seed; ``--report`` is an expression whose Report is taken there. Results go into
-``figures/records/world/sweeps.json`` as they come, so that a cut loses one run.
+Run: ``python benchmarks/sweep.py 02_ballad lr_a 0.001 0.003 0.01 --until "5. Which part does what?" --report ballad``.
+The lesson runs with ``dataset="calibration_lt"`` as it is, up to the heading, once for each value and seed;
+``--report`` is an expression whose Report is taken there. Results go into ``figures/records/world/sweeps.json`` as they
+come, so that a cut loses one run.
 """
 
 from __future__ import annotations

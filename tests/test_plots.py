@@ -209,6 +209,23 @@ def test_a_schematic_has_its_boxes_in_place_and_arrows_between_their_borders():
     png(figure)
 
 
+def test_pictures_stand_left_of_their_box_in_two_rows_above_their_captions():
+    picture = np.zeros((4, 4, 3), dtype=np.uint8)
+    shown = [(picture, "$1"), (picture, "2"), (picture, "3")]
+    figure = plots.schematic({"batch": (1, 0.5, "data"), "other": (0, 2, "data")}, [], pictures={"batch": shown})
+    ax = figure.axes[0]
+    places = np.array([image.get_extent() for image in ax.images])  # left, right, bottom, top
+    assert len(places) == 3 and (places[:, 1] <= 2.3 - 0.85).all() and places[0, 1] <= places[1, 0]
+    assert places[0, 0] == places[2, 0] and places[0, 2] > -0.5 > places[2, 3] - 0.01
+    for text, (left, right, bottom, _) in zip("123", places, strict=True):
+        (word,) = [word for word in ax.texts if word.get_text().replace("$", "") == text]
+        assert left < word.get_position()[0] < right and word.get_position()[1] < bottom
+    assert ax.get_xlim()[0] < places[:, 0].min() and ax.get_aspect() == "auto"
+    png(figure)
+    with pytest.raises(ValueError, match="box of pictures must be one of .*'batsh'"):
+        plots.schematic({"batch": (0, 0, "data")}, [], pictures={"batsh": shown})
+
+
 @pytest.mark.parametrize(
     ("boxes", "arrows", "message"),
     [
@@ -263,6 +280,32 @@ def test_tsne_of_kinds_has_a_marker_a_kind_and_a_colour_a_class():
         plots.tsne(None, labels, NAMES, kinds=["a", "b"], embedding=points)
     with pytest.raises(ValueError, match="kinds must be at most 4 different ones, got 6"):
         plots.tsne(None, labels, NAMES, kinds=list("abcdef"), embedding=points)
+
+
+def test_purity_looks_at_directions_and_not_at_itself():
+    x = np.array([[1.0, 0.1], [50.0, 6.0], [0.0, 2.0], [0.1, 9.0], [-1.0, 0.0]])
+    assert plots.neighbour_purity(x, [0, 0, 1, 1, 1]) == 100.0
+    assert plots.neighbour_purity(torch.from_numpy(x), torch.tensor([0, 0, 1, 1, 0])) == 80.0
+    assert plots.neighbour_purity(x[:2], [0, 1]) == 0.0
+    with pytest.raises(ValueError, match="N >= 2 and labels"):
+        plots.neighbour_purity(x, [0, 1])
+
+
+def test_tsne_panels_cross_out_errors_and_tell_purity():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 4)) + 30 * np.repeat(np.eye(3, 4), 4, axis=0), np.repeat([0, 1, 2], 4)
+    wrong = np.arange(12) == 5
+    figure = plots.tsne_panels({"before": (x[::-1], ~wrong), "after": (torch.from_numpy(x), wrong)}, y, NAMES)
+    before, after = figure.axes
+    assert after.get_title(loc="left") + after.get_title() == "after\nneighbour of the same class: 100 %"
+    crosses = [len(ax.collections[-1].get_offsets()) for ax in (before, after)]
+    assert crosses == [11, 1] and before.get_legend() is None and legend(after) == list(NAMES[:3])
+    clouds = np.concatenate([cloud.get_offsets() for cloud in after.collections[:-1]])
+    assert np.allclose(after.collections[-1].get_offsets()[0], clouds[5])
+    png(figure)
+    for spaces, message in (({}, "spaces must hold"), ({"a": (x, y)}, "wrong must be a bool mask")):
+        with pytest.raises(ValueError, match=message):
+            plots.tsne_panels(spaces, y, NAMES)
 
 
 def test_sixty_classes_have_sixty_looks_and_fit():
@@ -590,6 +633,9 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         "class_distribution": plots.class_distribution(counts, groups, class_names=names, title=text),
         "per_class_gain": plots.per_class_gain(counts, counts, groups, class_names=names, title=text, ylabel=text),
         "tsne": plots.tsne(None, np.arange(n), names, embedding=points, title=text),
+        "tsne_panels": plots.tsne_panels(
+            {text: (np.tile(points, (2, 1)), np.arange(2 * n) < 2)}, np.tile(np.arange(n), 2), names
+        ),
         "loss_curves": plots.loss_curves(
             {name: History(train_loss=[2.0], val_score=[1.0]) for name in names}, title=text, score=text
         ),
@@ -621,7 +667,7 @@ def words(figure) -> str:
 
 def test_every_chart_is_here():
     drawn = {name.partition(",")[0] for name in charts(("a", "b", "c"), "t")}
-    helpers = {"GROUP_COLOURS", "PALETTE", "panels", "save", "tsne_embedding", "use_style"}
+    helpers = {"GROUP_COLOURS", "PALETTE", "neighbour_purity", "panels", "save", "tsne_embedding", "use_style"}
     assert drawn == set(plots.__all__) - helpers
 
 

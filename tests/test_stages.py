@@ -3,17 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
+from ltnb import clip
 from ltnb.data import FeatureData
 from ltnb.papers import reported
 from ltnb.samplers import BalancedSampler
-from ltnb.stages import LINEAR, ROWS, Bench, Recipe, balanced_subset, head_stages, needs, report
+from ltnb.stages import (
+    LINEAR,
+    ROWS,
+    Bench,
+    Recipe,
+    adjust_as_chosen,
+    balanced_subset,
+    encode,
+    head_stages,
+    needs,
+    report,
+)
 from ltnb.stages.adapter import cosines, fit_adapter
 from ltnb.stages.language import fit_language_head
 from ltnb.stages.linear import TAUS, adjusted, fit_linear
@@ -279,3 +293,29 @@ def test_other_bad_input_is_named(data: FeatureData, bench: Bench):
             dataclasses.replace(QUICK, **{name: 0})
     with pytest.raises(ValueError, match="residual"):
         fit_adapter(bench, 1.5, "class")
+
+
+def test_any_logits_can_be_adjusted_as_validation_chooses(bench):
+    report(bench, "logit_adjusted_chosen")
+    scorer, tau = adjust_as_chosen(bench, bench.on_unit(bench.probe))
+    assert {"tau": tau} == bench.chosen["logit_adjusted_chosen"]
+    assert torch.equal(scorer("test").argmax(dim=1), bench.predicted["logit_adjusted_chosen"])
+    favoured = torch.tensor(COUNTS).float().log()
+    right = {part: 2.0 * torch.eye(len(COUNTS))[bench.y[part]] for part in ("val", "test")}
+    scorer, tau = adjust_as_chosen(bench, lambda part: right[part] + 1.5 * favoured)
+    assert 1.0 <= tau <= 2.0 and torch.equal(scorer("test").argmax(dim=1), bench.y["test"]), "taken off again"
+    without = Bench(made(val=False), linear=QUICK)
+    assert adjust_as_chosen(without, without.on_unit(without.probe))[1] == 1.0
+
+
+def test_encoding_gives_features_as_they_come_and_texts_of_length_one():
+    pixels = np.random.default_rng(0).integers(0, 256, size=(6, 64, 64, 3), dtype=np.uint8)
+    parts = {split: [(Image.fromarray(p), i % 2) for i, p in enumerate(pixels)] for split in ("train", "val", "test")}
+    data = SimpleNamespace(**parts, class_names=["red bird", "blue cat"], class_counts=np.array([3, 3]))
+    backbone = clip.load("mini-rn", device="cpu")
+    found = encode(backbone, data, "a sketch of a {}.")
+    for split in ("train", "val", "test"):
+        assert torch.allclose(getattr(found, f"{split}_x"), clip.extract_features(backbone, parts[split]).x, atol=1e-5)
+    assert found.val_y.tolist() == [0, 1] * 3 and not found.unit_norm and found.class_counts.tolist() == [3, 3]
+    texts = clip.zero_shot_weights(backbone, data.class_names, "a sketch of a {}.")
+    assert torch.equal(found.text_x, texts) and torch.allclose(texts.norm(dim=1), torch.ones(2), atol=1e-5)

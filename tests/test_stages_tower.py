@@ -13,7 +13,7 @@ from ltnb import clip
 from ltnb.data import load
 from ltnb.data.containers import LongTailData
 from ltnb.losses import BalancedSoftmaxLoss
-from ltnb.stages import DecoderClassifier, Encoded, FirstStage, encode, finetune, fit_decoder, second_stage
+from ltnb.stages import DecoderClassifier, Encoded, FirstStage, encode_layers, finetune, fit_decoder, second_stage
 from ltnb.stages.costs import training_costs
 from ltnb.training import fit_exactly
 
@@ -48,7 +48,7 @@ def data() -> LongTailData:
 
 @pytest.fixture(scope="module")
 def encoded(data: LongTailData) -> Encoded:
-    return encode(clip.load("mini-vit-s", device="cpu", precision="fp32"), data)
+    return encode_layers(clip.load("mini-vit-s", device="cpu", precision="fp32"), data)
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_a_decoder_reads_all_tokens_and_only_its_own_weights_change(encoded: Enc
 
 
 def test_pictures_are_encoded_anew_where_tokens_are_not_kept(encoded: Encoded, first: FirstStage):
-    anew = encode(encoded.model, encoded.data, max_token_gb=0.0)
+    anew = encode_layers(encoded.model, encoded.data, max_token_gb=0.0)
     assert isinstance(anew.train.tokens, clip.ImageSource)
     found = fit_decoder(anew, F.cross_entropy, seed=1, **RECIPE)
     assert torch.allclose(found.z["test"], first.z["test"], atol=1e-3)
@@ -101,7 +101,7 @@ def test_second_stages_start_from_the_first(row: str, encoded: Encoded, first: F
 
 def test_bad_input_is_named(encoded: Encoded, first: FirstStage):
     for call, name in (
-        (lambda: encode(encoded.model, encoded.data, max_token_gb=-1.0), "max_token_gb"),
+        (lambda: encode_layers(encoded.model, encoded.data, max_token_gb=-1.0), "max_token_gb"),
         (lambda: fit_decoder(encoded, F.cross_entropy, splits=("val",), **RECIPE), "splits"),
         (lambda: finetune(encoded, F.cross_entropy, splits=("val",), **RECIPE), "splits"),
         (lambda: second_stage("tau", first, encoded.train.y, COUNTS, **RECIPE), "row"),

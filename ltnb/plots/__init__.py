@@ -7,7 +7,7 @@ imported when the first chart is drawn.
 from ltnb.plots.bars import group_bars
 from ltnb.plots.curves import loss_curves
 from ltnb.plots.distribution import class_distribution
-from ltnb.plots.embedding import tsne, tsne_embedding
+from ltnb.plots.embedding import neighbour_purity, tsne, tsne_embedding, tsne_panels
 from ltnb.plots.gain import per_class_gain
 from ltnb.plots.gains import gains_by_source
 from ltnb.plots.grid import image_grid
@@ -29,6 +29,7 @@ __all__ = [
     "group_bars",
     "image_grid",
     "loss_curves",
+    "neighbour_purity",
     "panels",
     "per_class_gain",
     "regime_curves",
@@ -38,5 +39,6 @@ __all__ = [
     "sweep",
     "tsne",
     "tsne_embedding",
+    "tsne_panels",
     "use_style",
 ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from ltnb._checks import check_label_array, to_array
 from ltnb._optional import require
 from ltnb.plots._labels import draw_legend
-from ltnb.plots.style import PALETTE, axes_for, context, figure_of, title_above
+from ltnb.plots.style import PALETTE, axes_for, context, figure_of, panels, title_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -135,6 +135,61 @@ def tsne(
             )
         title_above(ax, title)
         return figure_of(ax)
+
+
+def neighbour_purity(features: Any, labels: Any) -> float:
+    """Percent of the rows whose nearest other row, by cosine, is of the same class.
+
+    Args:
+        features: Shape (N, D), N >= 2.
+        labels: Class indices, shape (N,).
+
+    Raises:
+        ValueError: If shapes do not fit together.
+    """
+    x, y = to_array(features, "features").astype(np.float64), to_array(labels, "labels")
+    if x.ndim != 2 or len(x) < 2 or y.shape != (len(x),):
+        raise ValueError(f"features must be (N, D) with N >= 2 and labels (N,), got {x.shape} and {y.shape}")
+    x = x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), np.finfo(np.float64).tiny)
+    similar = x @ x.T
+    np.fill_diagonal(similar, -2.0)
+    return 100.0 * float(np.mean(y[similar.argmax(axis=1)] == y))
+
+
+def tsne_panels(
+    spaces: Mapping[str, tuple[Any, Any]], labels: Any, class_names: Sequence[str], *, seed: int = 0
+) -> Figure:
+    """The same rows in several feature spaces side by side: t-SNE of directions, errors crossed out.
+
+    A title says for how many rows the nearest neighbour is of the same class, see :func:`neighbour_purity`: that is
+    measured in the space itself, where the map can mislead.
+
+    Args:
+        spaces: Title -> (features of shape (N, D), bool mask of shape (N,) of the rows that are classified wrongly).
+        labels: Class indices, shape (N,).
+        class_names: Name of every class; the last panel has the legend.
+        seed: As in :func:`tsne_embedding`.
+
+    Returns:
+        The figure.
+
+    Raises:
+        ValueError: If there is no space, or shapes do not fit together.
+    """
+    if not spaces:
+        raise ValueError("spaces must hold at least one, got none")
+    with context():
+        figure, axes = panels(1, len(spaces), width=4.3 * len(spaces) + 2.0, height=4.2)
+        for ax, (title, (features, wrong)) in zip(axes.flat, spaces.items(), strict=True):
+            x, crossed = to_array(features, "features").astype(np.float64), to_array(wrong, "wrong")
+            if crossed.dtype != np.bool_ or crossed.shape != (len(x),):
+                raise ValueError(f"wrong must be a bool mask of shape ({len(x)},), got {crossed.shape}")
+            points = tsne_embedding(x / np.linalg.norm(x, axis=1, keepdims=True), seed=seed)
+            pure = neighbour_purity(x, labels)
+            full = f"{title}\nneighbour of the same class: {pure:.0f} %"
+            tsne(None, labels, class_names, embedding=points, title=full, legend=ax is axes.flat[-1], ax=ax)
+            ax.scatter(*points[crossed].T, s=22, color="black", marker="x", linewidths=0.9)
+        return figure
 
 
 def _looks(n: int) -> tuple[list[str], list[str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ltnb._checks import check_choice
 from ltnb.plots._labels import drawable
+from ltnb.plots.grid import pixels
 from ltnb.plots.style import PALETTE, context, panels, title_above
 
 if TYPE_CHECKING:
@@ -19,12 +20,15 @@ KINDS: dict[str, dict[str, Any]] = {
     "loss": {"facecolor": "white", "edgecolor": "black", "linewidth": 1.2},
 }
 """Kind of a box -> its look: a frozen part has a dashed line, a trained one a thick line."""
+PICTURE = 0.5
+"""Inches from one small picture to the next."""
 
 
 def schematic(
     boxes: Mapping[str, tuple[float, float, str]],
     arrows: Sequence[tuple[str, str] | tuple[str, str, str]],
     *,
+    pictures: Mapping[str, Sequence[tuple[Any, str]]] | None = None,
     size: tuple[float, float] = (1.7, 0.62),
     title: str | None = None,
 ) -> Figure:
@@ -34,6 +38,7 @@ def schematic(
         boxes: Text of a box -> (column, row, kind); rows count from the top, halves are allowed, and the kind is one of
             :data:`KINDS`. Lines of the text are broken by hand.
         arrows: (from, to) or (from, to, label); the label says the shape or the name of what flows.
+        pictures: Text of a box -> (picture, caption of a few letters) of what goes into it, in two rows to its left.
         size: Width and height of a box in inches; columns stand 2.3 inches apart and rows 1 inch.
         title: Title.
 
@@ -41,7 +46,7 @@ def schematic(
         The figure, with a legend of the kinds that occur.
 
     Raises:
-        ValueError: If there is no box, a kind is unknown, or an arrow leads from or to no box.
+        ValueError: If there is no box, a kind is unknown, an arrow leads from or to no box, or pictures belong to none.
 
     Example:
         >>> from ltnb.plots import schematic
@@ -56,11 +61,15 @@ def schematic(
         for end in arrow[:2]:
             if end not in boxes:
                 raise ValueError(f"arrows must join boxes ({', '.join(map(repr, boxes))}), got {end!r}")
+    for text in pictures or {}:
+        check_choice(text, "box of pictures", tuple(boxes))
     step_x, step_y, (wide, high) = 2.3, 1.0, size
     places = {text: (step_x * column, -step_y * row) for text, (column, row, _) in boxes.items()}
     kinds = [check_choice(kind, f"kind of {text!r}", tuple(KINDS)) for text, (_, _, kind) in boxes.items()]
     xs, ys = zip(*places.values(), strict=True)
     left, right, bottom, top = min(xs) - wide, max(xs) + wide, min(ys) - high, max(ys) + high
+    columns = max((-(-len(shown) // 2) for shown in (pictures or {}).values()), default=0)
+    left -= PICTURE * columns
     with context():
         figure, axes = panels(1, 1, width=right - left, height=top - bottom + 0.5)
         ax = axes[0, 0]
@@ -82,10 +91,24 @@ def schematic(
                 ax.text(
                     *middle, drawable(flows)[0], ha="center", va="center", fontsize=7.5, bbox=patch, parse_math=False
                 )
+        for text, shown in (pictures or {}).items():
+            x, y = places[text]
+            _two_rows(ax, shown, x - wide / 2 - 0.1, y)
+        ax.set(xlim=(left, right), ylim=(bottom, top), aspect="auto")  # a picture changes them
         handles = [Patch(label=kind, **look) for kind, look in KINDS.items() if kind in kinds]
         ax.legend(handles=handles, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=len(handles), frameon=False)
         title_above(ax, title)
         return figure
+
+
+def _two_rows(ax: Any, shown: Sequence[tuple[Any, str]], right: float, y: float) -> None:
+    """Pictures in two rows that end at ``right`` and have their middle at ``y``, each above its caption."""
+    columns, side, text = -(-len(shown) // 2), PICTURE - 0.06, 0.14
+    captions = drawable([caption for _, caption in shown])
+    for i, ((picture, _), caption) in enumerate(zip(shown, captions, strict=True)):
+        x, low = right - PICTURE * (columns - i % columns), y + (text if i < columns else -side)
+        ax.imshow(pixels(picture, "a picture"), extent=(x, x + side, low, low + side), zorder=2)
+        ax.text(x + side / 2, low - 0.02, caption, ha="center", va="top", fontsize=7, parse_math=False)
 
 
 def _border(x: float, y: float, to_x: float, to_y: float, wide: float, high: float) -> tuple[float, float]:

@@ -10,11 +10,12 @@ tokens of the tower, or does to the tower itself.
 
 from ltnb.stages.bench import Bench
 from ltnb.stages.costs import training_costs
-from ltnb.stages.linear import LOSSES
+from ltnb.stages.encoding import encode
+from ltnb.stages.linear import LOSSES, adjust_as_chosen
 from ltnb.stages.recipes import ADAPTER, LANGUAGE, LINEAR, Recipe
 from ltnb.stages.rows import ROWS, Row, head_stages, needs, report
 from ltnb.stages.subsets import balanced_subset
-from ltnb.stages.tower import DecoderClassifier, Encoded, FirstStage, encode, finetune, fit_decoder, second_stage
+from ltnb.stages.tower import DecoderClassifier, Encoded, FirstStage, encode_layers, finetune, fit_decoder, second_stage
 
 __all__ = [
     "ADAPTER",
@@ -28,8 +29,10 @@ __all__ = [
     "FirstStage",
     "Recipe",
     "Row",
+    "adjust_as_chosen",
     "balanced_subset",
     "encode",
+    "encode_layers",
     "finetune",
     "fit_decoder",
     "head_stages",

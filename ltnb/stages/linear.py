@@ -67,9 +67,23 @@ def adjusted(bench: Bench, key: str, tau: float = 1.0) -> Scorer:
     return lambda part: logit_adjust(bench.probe(bench.x[part]), bench.data.class_counts, tau)
 
 
+def adjust_as_chosen(bench: Bench, logits: Scorer) -> tuple[Scorer, float]:
+    """Logits less tau times the log prior, and tau: chosen on validation, 1 without.
+
+    Args:
+        bench: labels and class counts.
+        logits: of any classifier; cosines must have been divided by their temperature.
+    """
+
+    def less(tau: float) -> Scorer:
+        return lambda part: logit_adjust(logits(part), bench.data.class_counts, tau)
+
+    return bench.choose({tau: less(tau) for tau in TAUS}, otherwise=1.0)
+
+
 def adjusted_as_chosen(bench: Bench, key: str) -> Scorer:
     """The same with tau chosen on validation, 1 without."""
-    scorer, tau = bench.choose({tau: adjusted(bench, key, tau) for tau in TAUS}, otherwise=1.0)
+    scorer, tau = adjust_as_chosen(bench, bench.on_unit(bench.probe))
     bench.chosen[key] = {"tau": tau}
     return scorer
 

@@ -1,6 +1,6 @@
 """What reads all tokens of a frozen image tower, or changes the tower: IVLM's decoder, and full fine-tuning beside it.
 
-`encode` runs the frozen tower once over a data set; `fit_decoder` trains a decoder and a classifier on the tokens,
+`encode_layers` runs the frozen tower once over a data set; `fit_decoder` trains a decoder and a classifier on the tokens,
 `finetune` the whole tower with a classifier. Both give a `FirstStage`: a classifier and what it reads, which is all
 that `second_stage` needs.
 """
@@ -38,7 +38,7 @@ class Split:
     Attributes:
         x: (N, D) embeddings in the joint space, as they came.
         pooled: (N, W) features before the projection.
-        tokens: source of (tokens (B, T, W) or pictures, labels), see `encode`.
+        tokens: source of (tokens (B, T, W) or pictures, labels), see `encode_layers`.
         y: (N,) labels.
     """
 
@@ -136,7 +136,7 @@ class DecoderClassifier(nn.Module):
         return logits
 
 
-def encode(model: Backbone, data: LongTailData, *, max_token_gb: float = 8.0) -> Encoded:
+def encode_layers(model: Backbone, data: LongTailData, *, max_token_gb: float = 8.0) -> Encoded:
     """Run the frozen image tower once over training and test pictures.
 
     Args:
@@ -176,7 +176,7 @@ def fit_decoder(
     """Train a decoder and a classifier on the tokens of a frozen tower (IVLM Eq. 7 and 8).
 
     Args:
-        encoded: what `encode` gives.
+        encoded: what `encode_layers` gives.
         loss: ``loss(logits (B, C), labels (B,))`` gives a scalar; a module is copied to the tower's device.
         seed: of weights and batches.
         splits: which splits to represent.
@@ -223,7 +223,7 @@ def finetune(
     """Train the whole image tower with a classifier on its pooled feature; the tower is put back afterwards.
 
     Args:
-        encoded: what `encode` gives.
+        encoded: what `encode_layers` gives.
         loss: as in `fit_decoder`.
         classifier_rate: learning rate of the classifier, which is new, over that of the tower, which is not.
         seed: as in `fit_decoder`.
