@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ltnb.data import FeatureData
 
@@ -22,10 +22,10 @@ def encode(backbone: Backbone, data: LongTailData, templates: str | Sequence[str
     """
     from ltnb.clip import extract_features, zero_shot_weights
 
-    found = {}
+    found: dict[str, Any] = {}
     for split in ("train", "val", "test"):
         features = extract_features(backbone, getattr(data, split))
         found |= {f"{split}_x": features.x.cpu(), f"{split}_y": features.y.cpu()}
     texts = zero_shot_weights(backbone, data.class_names, templates).cpu()
-    of_classes = {"class_names": data.class_names, "class_counts": data.class_counts}
+    of_classes: dict[str, Any] = {"class_names": data.class_names, "class_counts": data.class_counts}
     return FeatureData(**found, text_x=texts, **of_classes, unit_norm=False)
