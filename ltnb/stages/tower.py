@@ -1,8 +1,8 @@
 """What reads all tokens of a frozen image tower, or changes the tower: IVLM's decoder, and full fine-tuning beside it.
 
 `encode_layers` runs the frozen tower once over a data set; `fit_decoder` trains a decoder and a classifier on the
-tokens, `finetune` the whole tower with a classifier. Both give a `FirstStage`: a classifier and what it reads, which is all
-that `second_stage` needs.
+tokens, `finetune` the whole tower with a classifier. Both give a `FirstStage`: a classifier and what it reads, which is
+all that `second_stage` needs.
 """
 
 from __future__ import annotations
