@@ -89,7 +89,7 @@ def answer_intervals(
         ax.plot(guess, range(len(names)), "|", color="black", markersize=13, markeredgewidth=2.0, gid="chance")
         for place, name in enumerate(names):
             mean = 100 * float(np.mean(values[name]))
-            ax.annotate(f"{mean:.0f}", (mean, place), (0, 5), textcoords="offset points", ha="center", fontsize=7.5)
+            ax.annotate(f"{mean:.0f}", (mean, place), (0, 7), textcoords="offset points", ha="center", fontsize=7.5)
         ax.set(xlim=(0, 104), ylim=(len(names) - 0.4, -0.7), ylabel="", xlabel=sentence(xlabel))
         ax.set_yticks(range(len(names)), drawable(names), parse_math=False)
         ax.tick_params(axis="y", length=0)
