@@ -183,6 +183,7 @@ def test_a_number_without_standard_error_is_shown_alone(monkeypatch):
         ([], f"{{{LEAD}:words}}", "20.0 points less (one run)"),
         ([], "{table6/visual/overall - table6/both/overall:words}", "0.5 points less (one run, too small to decide)"),
         ([], "{table6/visual/overall}", "80.0"),
+        ([], "{table6/visual/overall -\n table6/language/overall:words}", "20.0 points less (one run)"),
         ([], "{table6/visual/overall:whole}", "80"),
         ([], "{table6/nobody/overall:whole}", "–"),
         ([], "{table6/visual/overall - table6/nobody/overall}", "–"),

@@ -19,6 +19,7 @@ from matplotlib.patches import ConnectionPatch
 from PIL import Image
 
 from ltnb import plots
+from ltnb.critters.naming import Answers
 from ltnb.data.longtail import shot_groups
 from ltnb.plots._labels import FONT, _letters, drawable, fonts, sentence
 from ltnb.plots.style import GROUP_COLOURS, PALETTE
@@ -421,6 +422,27 @@ def test_gain_intervals_are_means_and_bootstraps_over_classes():
     assert len(single.axes) == 4 and not single.axes[0].get_legend()
 
 
+def test_answer_intervals_are_shares_and_bootstraps_over_pictures():
+    rng = np.random.default_rng(0)
+    answers = {"often": rng.random(400) < 0.8, "seldom": rng.random(100) < 0.3}
+    rows = {name: Answers(right, chance) for (name, right), chance in zip(answers.items(), (50.0, 12.5), strict=True)}
+    figure = plots.answer_intervals(rows, kinds={"often": "a", "seldom": "b"})
+    (ax,) = figure.axes
+    png(figure)
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(answers)
+    (chance,) = [line for line in ax.lines if line.get_gid() == "chance"]
+    assert (chance.get_xdata().tolist(), list(chance.get_ydata())) == ([50.0, 12.5], [0, 1])
+    points = [x for line in ax.lines if line.get_marker() in ("o", "s") for x in line.get_xdata() if np.isfinite(x)]
+    assert sorted(points) == pytest.approx(sorted(100 * right.mean() for right in answers.values()))
+    for place, right in enumerate(answers.values()):
+        (bar,) = [line.get_xdata() for line in ax.lines if list(line.get_ydata()) == [place, place]]
+        assert np.ptp(bar) / 2 == pytest.approx(196 * right.std(ddof=1) / len(right) ** 0.5, rel=0.2)
+    assert [text.get_text() for text in ax.texts] == [f"{100 * right.mean():.0f}" for right in answers.values()]
+    assert legend(ax) == ["a", "b", "guessing"]
+    single = plots.answer_intervals({"all right": Answers(np.ones(3, dtype=bool), 50.0)})
+    assert legend(single.axes[0]) == ["right", "guessing"]
+
+
 def test_image_grid():
     rng = np.random.default_rng(0)
     pixels = rng.integers(0, 255, (5, 3, 3, 8), dtype=np.uint8)
@@ -547,6 +569,19 @@ BAD = {
     ),
     "no gain": (lambda: plots.gain_intervals({"a": np.full(9, np.nan)}, GROUPS), "at least one of them finite"),
     "kinds": (lambda: plots.gain_intervals({"a": np.zeros(9)}, GROUPS, kinds={}), "kinds must name .* none of 'a'"),
+    "no questions": (lambda: plots.answer_intervals({}), "answers must hold at least one question"),
+    "no answers": (
+        lambda: plots.answer_intervals({"a": Answers(np.zeros(0, dtype=bool), 1.0)}),
+        r"answers\['a'\]\.right must be bool",
+    ),
+    "shares": (
+        lambda: plots.answer_intervals({"a": Answers(np.ones(3), 1.0)}),
+        r"answers\['a'\]\.right must be bool .* float64",
+    ),
+    "kind": (
+        lambda: plots.answer_intervals({"a": Answers(np.ones(3, dtype=bool), 1.0)}, kinds={}),
+        "kinds must name the kind of every question, got none of 'a'",
+    ),
     "no images": (lambda: plots.image_grid([]), "images must hold at least one"),
     "grey": (lambda: plots.image_grid([np.zeros((4, 4))]), r"images\[0\] must be RGB"),
     "range": (lambda: plots.image_grid([np.full((4, 4, 3), 2.0)]), r"images\[0\] must lie in 0\.\.1"),

@@ -36,7 +36,7 @@ def filled(text: str, record: Record, standard: Sequence[Record]) -> str:
 
 
 def _number(expression: str, form: str, record: Record, standard: Sequence[Record]) -> str:
-    parts = [part.strip().split("/") for part in expression.split(" - ")]
+    parts = [part.split("/") for part in " ".join(expression.split()).split(" - ")]
     if len(parts) > 2 or any(len(part) != 3 for part in parts) or form not in ("", "words", "whole"):
         fail("text", "with fields {section/row/metric} or {one - other}, and :words or :whole at most", expression)
     values = [[run.value(*part) for run in standard] for part in parts]

@@ -4,6 +4,7 @@ A notebook shows a figure that stands last in a cell, or that is given to ``disp
 imported when the first chart is drawn.
 """
 
+from ltnb.plots.answers import answer_intervals
 from ltnb.plots.bars import group_bars
 from ltnb.plots.curves import loss_curves
 from ltnb.plots.distribution import class_distribution
@@ -22,6 +23,7 @@ from ltnb.plots.sweeps import sweep
 __all__ = [
     "GROUP_COLOURS",
     "PALETTE",
+    "answer_intervals",
     "class_distribution",
     "decision_regions",
     "gain_intervals",
