@@ -684,6 +684,12 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         "gains_by_source": plots.gains_by_source(
             {name: {name: [1.0, 2.0] for name in names} for name in names}, title=text, xlabel=text
         ),
+        "answer_intervals": plots.answer_intervals(
+            dict.fromkeys(names, Answers(np.array([True, False]), 8.3)),
+            kinds=dict(zip(names, names, strict=True)),
+            title=text,
+            xlabel=text,
+        ),
         "gain_intervals": plots.gain_intervals(
             dict.fromkeys(names, counts), groups, kinds=dict(zip(names, names, strict=True)), title=text, xlabel=text
         ),
