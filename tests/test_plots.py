@@ -21,6 +21,7 @@ from PIL import Image
 from ltnb import plots
 from ltnb.data.longtail import shot_groups
 from ltnb.plots._labels import FONT, _letters, drawable, fonts, sentence
+from ltnb.plots.before_after import GAP
 from ltnb.plots.style import GROUP_COLOURS, PALETTE
 from ltnb.regime import Regime
 from ltnb.training import History
@@ -188,6 +189,22 @@ def test_similarity_map_frames_the_largest_of_each_row():
     for wrong in (values[:1], values * np.nan, values.T):
         with pytest.raises(ValueError, match=r"similarities must be finite, of shape \(2, 3\)"):
             plots.similarity_map(wrong, pictures, ["a", "b", "c"])
+
+
+def test_before_after_has_a_block_a_model_and_frames_that_say_right_or_wrong():
+    picture = np.zeros((4, 4, 3), np.uint8)
+    rows = [[(picture, True), (picture, False)], [(picture, None), (picture, True)]]
+    figure = plots.before_after(["red", "a netted snail"], {"CLIP": rows, "tuned": rows}, title="found")
+    ax = figure.axes[0]
+    assert len(ax.images) == 8
+    assert [patch.get_linestyle() for patch in ax.patches] == ["-", "--", "-"] * 2
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["red", "a netted snail"]
+    starts = [image.get_extent()[0] for image in ax.images]
+    assert starts[4] - starts[0] == pytest.approx(2 + GAP), "the second block begins after the first and a gap"
+    png(figure)
+    for words, found in (([], {"CLIP": []}), (["a"], {}), (["a"], {"CLIP": rows}), (["a", "b"], {"x": [rows[0], []]})):
+        with pytest.raises(ValueError, match="found must hold"):
+            plots.before_after(words, found)
 
 
 def test_a_schematic_has_its_boxes_in_place_and_arrows_between_their_borders():
@@ -578,6 +595,9 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         "image_grid": plots.image_grid(pictures, names, correct=[True] * n, title=text, size=3.0),
         "schematic": plots.schematic(
             {name: (i, 0, "data") for i, name in enumerate(names)}, [(names[0], names[1], text)], title=text
+        ),
+        "before_after": plots.before_after(
+            names, {name: [[(p, True)] for p in pictures] for name in names}, title=text
         ),
         "similarity_map": plots.similarity_map(np.eye(n), pictures, names, title=text),
         "regime_curves": plots.regime_curves({name: Regime(3.0, {1: 2.0, 2: 4.0}, 1.0) for name in names}, title=text),

@@ -5,6 +5,7 @@ imported when the first chart is drawn.
 """
 
 from ltnb.plots.bars import group_bars
+from ltnb.plots.before_after import before_after
 from ltnb.plots.curves import loss_curves
 from ltnb.plots.distribution import class_distribution
 from ltnb.plots.embedding import tsne, tsne_embedding
@@ -21,6 +22,7 @@ from ltnb.plots.sweeps import sweep
 __all__ = [
     "GROUP_COLOURS",
     "PALETTE",
+    "before_after",
     "class_distribution",
     "decision_regions",
     "gain_intervals",
