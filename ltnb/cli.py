@@ -92,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="print the table of finished runs; write their records")
     report.add_argument("--profile", default="quick", metavar="NAME", help="folder under RUNS_DIR (default: quick)")
-    report.add_argument("--write-records", action="store_true", help="collect them into figures/records/<lesson>.json")
+    report.add_argument(
+        "--write-records", action="store_true", help="collect them into figures/records/<lesson>.json and the README"
+    )
     report.set_defaults(action=_report)
 
     for command in (reproduce, run, report):
@@ -171,6 +173,7 @@ def _execute(tasks: list[Task], arguments: argparse.Namespace, folder: Path, kno
 
 
 def _report(arguments: argparse.Namespace) -> int:
+    from ltnb.runner.readme import write_section
     from ltnb.runner.table import finished_folders, record_in, write_records
 
     folder = arguments.runs_dir / arguments.profile
@@ -179,7 +182,7 @@ def _report(arguments: argparse.Namespace) -> int:
         raise FileNotFoundError(f"no finished runs in {folder}: run ltnb reproduce --profile {arguments.profile}")
     _print_tables([record for folder in found if (record := record_in(folder)) is not None])
     if arguments.write_records:
-        for path in write_records(found):
+        for path in filter(None, [*write_records(found), write_section()]):
             print(f"wrote {os.path.relpath(path)}")
     return 0
 

@@ -12,6 +12,11 @@ from ltnb._code import code_version, package_hashes
 ROOT = Path(__file__).parents[1]
 
 
+def forget() -> None:
+    package_hashes.cache_clear()
+    _code._package_meanings.cache_clear()
+
+
 @pytest.fixture
 def project(tmp_path, monkeypatch):
     """A checkout with one lesson and a small package."""
@@ -23,9 +28,9 @@ def project(tmp_path, monkeypatch):
     write(tmp_path, "x = 1")
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(_code, "PACKAGE", tmp_path / "ltnb")
-    package_hashes.cache_clear()
+    forget()
     yield tmp_path
-    package_hashes.cache_clear()
+    forget()
 
 
 def write(project: Path, code: str, text: str = "words", output: str = "1") -> None:
@@ -37,7 +42,7 @@ def write(project: Path, code: str, text: str = "words", output: str = "1") -> N
 
 
 def version(lesson: str = "09_x") -> str:
-    package_hashes.cache_clear()
+    forget()
     return code_version(lesson)
 
 
@@ -51,6 +56,19 @@ def test_records_texts_outputs_and_the_runner_change_nothing(project):
     (project / "ltnb" / "cli.py").write_text("new")
     write(project, "x = 1", "other words", "2")
     assert version() == before
+
+
+def test_what_a_reader_is_told_changes_nothing(project):
+    (project / "ltnb" / "losses.py").write_text("def f(x):\n    return x + 1\n")
+    write(project, "y = x")
+    before = version()
+    told = '"""What it is."""\n# why\ndef f(\n    x,\n):\n    """Docs."""\n    return x + 1  # one more\n'
+    (project / "ltnb" / "losses.py").write_text(told)
+    (project / "ltnb" / "README.md").write_text("words")
+    write(project, "# as it is\ny = (x)")
+    assert version() == before
+    (project / "ltnb" / "losses.py").write_text(told.replace("+ 1", "+ 2"))
+    assert version() != before
 
 
 @pytest.mark.parametrize("name", ["losses.py", "weights/mini.safetensors", "new.csv"])

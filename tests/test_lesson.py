@@ -7,6 +7,7 @@ from ltnb.critters.attributes import WORLD_VERSION
 from ltnb.lesson import claims, frame
 from ltnb.metrics import evaluate
 from ltnb.papers import CLAIMS
+from ltnb.results import real_heads
 
 PARAMETERS = {
     "dataset": "critters_lt",
@@ -18,6 +19,9 @@ PARAMETERS = {
     "precision": "fp32",
     "features": "",
 }
+
+
+LEAD = "table6/visual/overall - table6/language/overall"
 
 
 def report(right: int):
@@ -94,7 +98,7 @@ def test_published_numbers_stand_as_printed_and_ours_with_one_decimal():
 
 def test_a_run_on_features_names_no_data_set_and_no_encoder():
     given = {"latin_dataset": "critters_latin_lt", "small_backbone": "mini-vit-s", "features": "x.npz"}
-    parameters = frame.start("01_ivlm", {**PARAMETERS, **given}).record.parameters
+    parameters = frame.start("07_your_features", {**PARAMETERS, **given}).record.parameters
     assert {parameters[k] for k in ("dataset", "latin_dataset", "backbone", "small_backbone")} == {""}
 
 
@@ -116,10 +120,10 @@ def test_the_standard_runs_decide_and_this_run_stands_beside(monkeypatch):
     run = frame.start("02_ballad", PARAMETERS)
     run.record.add("table6", "language", evaluate([0] * 200 + [1] * 200, [0] * 200 + [1] * 200, [200, 5]))
     run.record.add("table6", "visual", evaluate([0] * 300 + [1] * 100, [0] * 200 + [1] * 200, [200, 5]))
-    found, other = run.verdict("table6").splitlines()
+    found, other = run.found(section="table6").data.splitlines()
     assert found == (
-        "B10. Adapting the visual side beats adapting the language side. Paper: 67.0 → 67.2. "
-        "Standard runs: +1.1 [+0.9, +1.3], n = 5: reproduced. This run: 100.0 → 75.0 (-25.0)."
+        "- **B10.** Adapting the visual side beats adapting the language side. Paper: 67.0 → 67.2. "
+        "Standard runs: +1.1 [+0.9, +1.3], n = 5, **reproduced**. This run: 100.0 → 75.0 (-25.0)."
     )
     assert other.endswith("Verdict: no standard run of these settings yet. This run: not measured.")
     assert run.claims().set_index("claim").loc["B10", ["standard runs", "verdict"]].tolist() == [
@@ -127,9 +131,10 @@ def test_the_standard_runs_decide_and_this_run_stands_beside(monkeypatch):
         "reproduced",
     ]
     stored(monkeypatch, [-1.0, -1.2, -0.9])
-    assert "n = 3: undecided (5 seeds are needed, 3 there)." in frame.start("02_ballad", PARAMETERS).verdict("table6")
+    few = frame.start("02_ballad", PARAMETERS).found(section="table6").data
+    assert "n = 3, **undecided (5 seeds are needed, 3 there)**." in few
     with pytest.raises(ValueError, match=r"section must be one that a claim rests on .*table6.*, got 'table66'"):
-        run.verdict("table66")
+        run.found(section="table66")
 
 
 def test_a_difference_is_too_small_below_two_standard_errors(monkeypatch):
@@ -159,8 +164,66 @@ def test_a_number_without_standard_error_is_shown_alone(monkeypatch):
     run = frame.start("02_ballad", PARAMETERS)
     run.record.add_value("table6", "language", "overall", 60.0)
     run.record.add_value("table6", "visual", "overall", 60.1)
-    verdict = run.verdict("table6").splitlines()[0]
+    verdict = run.found(section="table6").data.splitlines()[0]
     assert verdict.endswith(f"Verdict: no standard run of {WORLD_VERSION} yet. This run: 60.0 → 60.1 (+0.1).")
+
+
+@pytest.mark.parametrize(
+    ("differences", "field", "expected"),
+    [
+        ([1.0, 1.2, 0.9, 1.1, 1.3], "{table6/language/overall}", "62.0"),
+        ([1.0, 1.2, 0.9, 1.1, 1.3], f"{{{LEAD}}}", "+1.1 (95 % interval +0.9 to +1.3)"),
+        ([-1.0, -1.0], f"{{{LEAD}:words}}", "1.0 points less (95 % interval -1.0 to -1.0)"),
+        (
+            [-1.0, 1.2],
+            f"{{{LEAD}:words}}",
+            "0.1 points more (95 % interval -13.9 to +14.1, so 2 seeds do not decide it)",
+        ),
+        ([0.5], f"{{{LEAD}:words}}", "0.5 points more (one seed)"),
+        ([], f"{{{LEAD}:words}}", "20.0 points less (one run)"),
+        ([], "{table6/visual/overall - table6/both/overall:words}", "0.5 points less (one run, too small to decide)"),
+        ([], "{table6/visual/overall}", "80.0"),
+        ([], "{table6/visual/overall - table6/nobody/overall}", "–"),
+        ([], "$\\frac{a}{b}$ and $x_{a/b}$", "$\\frac{a}{b}$ and $x_{a/b}$"),
+    ],
+)
+def test_sentences_take_their_numbers_from_the_standard_runs(monkeypatch, differences, field, expected):
+    """An oracle by hand; this run, where there are none, has 100, 80 and 80.5 % of 400 pictures right."""
+    stored(monkeypatch, differences)
+    run = frame.start("02_ballad", PARAMETERS)
+    for row, wrong in (("language", 0), ("visual", 80), ("both", 78)):
+        answers = [1] * wrong + [0] * (200 - wrong) + [1] * 200
+        run.record.add("table6", row, evaluate(answers, [0] * 200 + [1] * 200, [200, 5]))
+    text = run.found(f"See {field}.").data
+    assert text.endswith(f" See {expected}.")
+    assert text.startswith(
+        f"**Standard runs, {len(differences)} seed" if differences else "**This run alone (no standard"
+    )
+
+
+def test_sentences_name_what_is_no_number(monkeypatch):
+    run = frame.start("02_ballad", PARAMETERS)
+    for field in ("{a/b/c - d/e}", "{a/b/c/d}", "{a/b/c:words}", "{a/b/c - d/e/f:percent}", "{a/b/c - d/e/f - g/h/i}"):
+        with pytest.raises(ValueError, match="text must be with"):
+            run.found(field)
+
+
+def test_a_table_has_the_numbers_of_a_real_clip_beside_ours():
+    """Against the committed file, read by hand."""
+    run = frame.start("02_ballad", PARAMETERS)
+    for row in ("probe", "balanced"):
+        run.record.add("two_by_two", row, evaluate([0, 1], [0, 1], [200, 5]))
+    pairs = {"probe": "linear_probe", "balanced": "adapter_class", "nobody": "no such key"}
+    table = run.table("two_by_two", baseline="probe", real=pairs)
+    (real,) = (each for each in real_heads() if each.name == frame.REAL)
+    group = f"real {frame.REAL}"
+    assert list(table[group]) == ["overall", "few"]
+    probe, balanced = (np.array(real.stages[key].values["few"]) for key in ("linear_probe", "adapter_class"))
+    assert table.loc["probe", (group, "few")].startswith(f"{probe.mean():.1f}")
+    assert (
+        f"({(balanced - probe).mean():+.1f} ± {(balanced - probe).std(ddof=1):.1f})"
+        in table.loc["balanced", (group, "few")]
+    )
 
 
 # ---- parameters of the notebook that calls

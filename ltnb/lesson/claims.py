@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 # what a standard run does more of (tune_trunk: a stage that quick leaves out), or where and how it ran: all other
 # parameters say what is measured
 _SIZES = ("seed", "profile", "size", "test_per_class", "tune_trunk", "device", "precision")
-_DECIDES = 2.0
+DECIDES = 2.0
 """Standard errors below which the difference of one run is called too small."""
 
 
@@ -47,7 +47,7 @@ class Finding:
         if self.left is None or self.right is None:
             return "not measured"
         difference = self.right - self.left
-        small = self.error is not None and abs(difference) < _DECIDES * self.error
+        small = self.error is not None and abs(difference) < DECIDES * self.error
         return f"{_pair(self.left, self.right, 1)} ({_signed(difference)}{', too small to decide' if small else ''})"
 
     def cells(self) -> dict[str, str]:
@@ -63,13 +63,13 @@ class Finding:
         }
 
     def sentences(self, no_standard: str = "") -> str:
-        """The same as text; `no_standard` says why there is no verdict."""
+        """The same as a line of Markdown; `no_standard` says why there is no verdict."""
         claim = self.verdict.claim
-        paper = f"Paper: {_pair(claim.published_left, claim.published_right, 2)}"
-        found = f"Standard runs: {self.verdict.interval}: {self.verdict.words}"
+        found = f"Standard runs: {self.verdict.interval}, **{self.verdict.words}**"
         if not self.verdict.difference.n:
             found = f"Verdict: {no_standard or 'no standard run of these settings yet'}"
-        return f"{claim.id}. {claim.statement} {paper}. {found}. This run: {self.here}."
+        paper = _pair(claim.published_left, claim.published_right, 2)
+        return f"**{claim.id}.** {claim.statement} Paper: {paper}. {found}. This run: {self.here}."
 
 
 def findings(record: Record, standard: Sequence[Record]) -> list[Finding]:
@@ -87,7 +87,7 @@ def findings(record: Record, standard: Sequence[Record]) -> list[Finding]:
             verdict,
             record.quantity(verdict.claim.left),
             record.quantity(verdict.claim.right),
-            _error(record, verdict.claim.left, verdict.claim.right),
+            standard_error(record, [side.split("/")[1:] for side in (verdict.claim.left, verdict.claim.right)]),
         )
         for verdict in verdicts(claims, standard)
     ]
@@ -111,12 +111,15 @@ def _settings(record: Record) -> dict[str, Any]:
     return {k: v for k, v in record.parameters.items() if k not in _SIZES and not k.startswith("epochs")}
 
 
-def _error(record: Record, *quantities: str) -> float | None:
+def standard_error(record: Record, quantities: Sequence[Sequence[str]]) -> float | None:
+    """Of the sum or difference of numbers of one run, each (section, row, metric), as if of different test pictures.
+
+    None where one of them has no standard error in the record.
+    """
     squares = []
-    for quantity in quantities:
-        *row, metric = quantity.split("/")
+    for section, row, metric in quantities:
         for name in ("many", "few") if metric == "gap" else (metric,):
-            error = record.quantity("/".join([*row, f"{name}_se"]))
+            error = record.value(section, row, f"{name}_se")
             if error is None:
                 return None
             squares.append(error**2)

@@ -12,15 +12,19 @@ from ltnb._code import code_version
 from ltnb._optional import require
 from ltnb.lesson.claims import Finding, findings, standard_runs
 from ltnb.lesson.namespace import notebook_parameters
+from ltnb.lesson.prose import filled
 from ltnb.results import Record, comparison
 
 if TYPE_CHECKING:
     import pandas as pd
+    from IPython.display import Markdown
     from matplotlib.figure import Figure
 
     from ltnb.clip import Backbone
     from ltnb.data import LongTailData
 
+REAL = "CLIP ViT-B/32, Caltech 66"
+"""The set of real features that stands beside the rendered world in tables."""
 GROUPS = ("overall", "many", "medium", "few")
 _POSITIVE = ("epochs", "batch", "steps", "lr")
 
@@ -55,8 +59,9 @@ class Lesson:
         *,
         baseline: str | None = None,
         names: Mapping[str, str] | None = None,
+        real: Mapping[str, str] | None = None,
     ) -> pd.DataFrame:
-        """Published, standard and this run side by side for one section, see `ltnb.results.comparison`.
+        """Published, standard, this run and real CLIP side by side for a section, see `ltnb.results.comparison`.
 
         Args:
             section: as given to ``record.add``.
@@ -64,8 +69,11 @@ class Lesson:
             columns: names of numbers.
             baseline: row from which the difference stands behind each other number.
             names: row to what a reader calls it.
+            real: row to the key in `ltnb.stages.ROWS` of the same head: what it reached on the features of a real CLIP
+                (`REAL` of the committed `ltnb.results.real_heads`), overall and on few, is the last group of columns.
         """
         from ltnb.papers import reported
+        from ltnb.results import real_heads
 
         published = None if paper is None else reported(paper)
         if published is not None and {"dataset", "key"} <= set(published.columns):
@@ -73,6 +81,12 @@ class Lesson:
         if published is not None and "gap" in columns and {"many", "few"} <= set(published.columns):
             published = published.assign(gap=published["many"] - published["few"])
         options: dict[str, Any] = {"baseline": baseline, "names": names, "no_standard": self.no_standard}
+        if real and (sets := {each.name: each for each in real_heads() or []}).get(REAL):
+            stages = sets[REAL].stages
+            measured = {row: stages[key].values for row, key in real.items() if key in stages}
+            shown = ("overall", "few")
+            measured = {row: {c: values[c] for c in shown if c in values} for row, values in measured.items()}
+            options["others"] = {f"real {REAL}": measured}
         return comparison(section, self.record, self.standard, published, columns, **options)
 
     def keep(self, figure: Figure, name: str) -> Figure:
@@ -94,19 +108,36 @@ class Lesson:
             self.record.claim(each.verdict.claim.id, each.left, each.right)
         return pd.DataFrame([each.cells() for each in found])
 
-    def verdict(self, section: str) -> str:
-        """What was found about each claim that rests on one section: the standard runs decide, this run stands beside.
+    def found(self, text: str = "", section: str = "") -> Markdown:
+        """What was found, to stand below a table: sentences with their numbers, and the verdicts on the claims of it.
 
         Args:
-            section: as given to ``record.add``.
+            text: sentences whose numbers stand in braces, see `ltnb.lesson.prose.filled`: they are taken from the
+                standard runs, and from this run where there are none (which the text then says).
+            section: as given to ``record.add``: the claims that rest on it follow as a list.
 
         Raises:
-            ValueError: no claim rests on this section.
+            ValueError: a field of the text that names no number, or a section on which no claim rests.
         """
-        every = {each: each.verdict.claim.left.split("/")[1] for each in self._findings()}
-        if section not in every.values():
-            fail("section", f"one that a claim rests on ({', '.join(sorted(set(every.values())))})", repr(section))
-        return "\n".join(each.sentences(self.no_standard) for each, place in every.items() if place == section)
+        require(["IPython"], "a lesson")
+        from IPython.display import Markdown
+
+        blocks = []
+        if text:
+            n = len(self.standard)
+            runs = f"Standard runs, {n} seed{'s' if n != 1 else ''}." if n else f"This run alone ({self._missing})."
+            blocks.append(f"**{runs}** {filled(text, self.record, self.standard)}")
+        if section:
+            every = {each: each.verdict.claim.left.split("/")[1] for each in self._findings()}
+            if section not in every.values():
+                fail("section", f"one that a claim rests on ({', '.join(sorted(set(every.values())))})", repr(section))
+            own = [each for each, place in every.items() if place == section]
+            blocks.append("\n".join(f"- {each.sentences(self.no_standard)}" for each in own))
+        return Markdown("\n\n".join(blocks))
+
+    @property
+    def _missing(self) -> str:
+        return self.no_standard or "no standard run of these settings yet"
 
     def _findings(self) -> list[Finding]:
         return findings(self.record, self.standard)

@@ -11,14 +11,13 @@ import numpy as np
 from ltnb._checks import to_array
 from ltnb.plots._groups import GROUPS, group_names
 from ltnb.plots._labels import draw_legend, drawable, sentence
-from ltnb.plots.style import PALETTE, context, panels, title_above
+from ltnb.plots.style import MARKERS, PALETTE, context, panels, title_above
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 LEVEL = 95
 DRAWS = 1000
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def gain_intervals(

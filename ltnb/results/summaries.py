@@ -52,6 +52,7 @@ def comparison(
     baseline: str | None = None,
     names: Mapping[str, str] | None = None,
     no_standard: str = "",
+    others: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]] | None = None,
 ) -> pd.DataFrame:
     """Table of a section: what is published, what the standard runs gave, and what this run gave, side by side.
 
@@ -67,6 +68,8 @@ def comparison(
             Differences can be compared across worlds, heights cannot.
         names: Row to what a reader calls it; others are shown with spaces in the place of underscores.
         no_standard: Where there is no standard run, a last column with this title says so; empty leaves it out.
+        others: Further measurements, each a column group: title -> row -> name of a number -> one value a seed, the
+            seeds in one order.
 
     Returns:
         Texts. One line a row: first the published ones, then those that only we have. Columns in groups (a
@@ -106,6 +109,10 @@ def comparison(
         for group, (values, most) in groups.items()
         for column in columns
     }
+    for title, found in (others or {}).items():
+        values = _of_others(found)
+        for column in dict.fromkeys(name for numbers in found.values() for name in numbers):
+            cells[title, column] = [_cell(values, row, column, baseline, 1) for row in rows]
     if no_standard and not standard:
         cells[no_standard, ""] = [MISSING] * len(rows)
     shown = [(names or {}).get(row, row.replace("_", " ")) for row in rows]
@@ -114,6 +121,12 @@ def comparison(
 
 _Values = Callable[[str, str], list[Any]]
 """Row and column -> the numbers of each seed."""
+
+
+def _of_others(found: Mapping[str, Mapping[str, Sequence[float]]]) -> _Values:
+    seeds = max((len(numbers) for columns in found.values() for numbers in columns.values()), default=0)
+    nothing = [None] * seeds
+    return lambda row, column: list(found.get(row, {}).get(column, nothing))
 
 
 def _cell(values: _Values, row: str, column: str, baseline: str | None, most: int) -> str:

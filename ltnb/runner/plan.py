@@ -65,7 +65,7 @@ def plan(profile: Profile, runs_dir: Path, only: Sequence[str] = (), seeds: Sequ
             raise unknown(f"profile {profile.name} has no lesson", name, profile.lessons)
     tasks, given = [], dict[str, str]()
     for lesson in [name for name in profile.lessons if name in only or not only]:
-        for seed in seeds or profile.seeds:
+        for seed in seeds or profile.seeds_of.get(lesson, profile.seeds):
             task = plan_one(lesson, {**profile.lessons[lesson], "seed": seed}, runs_dir / profile.name)
             if (other := given.setdefault(task.lesson, lesson)) != lesson:
                 both = f"{other!r} and {lesson!r}"

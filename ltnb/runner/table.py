@@ -14,7 +14,7 @@ from ltnb.runner.folders import finished_folders
 if TYPE_CHECKING:
     from ltnb.results import Record
 
-__all__ = ["claims_table", "finished_folders", "record_in", "results_table", "write_records"]
+__all__ = ["COLUMNS", "cell", "claims_table", "finished_folders", "record_in", "results_table", "write_records"]
 
 COLUMNS = {"overall": "all", "many": "many", "medium": "medium", "few": "few"}  # of a record: as printed
 
@@ -108,13 +108,14 @@ def _part(records: Sequence[Record]) -> str:
     words = first.lesson, data, settings.get("backbone"), first.profile, f"seed {seeds}"
     title = ", ".join(str(word) for word in words if word)
     table = [["", *COLUMNS.values()]]
-    table += [[row["row"], *(_cell(row[name], row[f"{name}_sd"]) for name in COLUMNS)] for row in rows]
+    table += [[row["row"], *(cell(row[name], row[f"{name}_sd"]) for name in COLUMNS)] for row in rows]
     width = max(len(name) for name, *_ in table)
     lines = [f"{name:{width}}" + "".join(f"{cell:>12}" for cell in cells) for name, *cells in table]
     return "\n".join([title, *lines])
 
 
-def _cell(mean: float, deviation: float) -> str:
+def cell(mean: float, deviation: float) -> str:
+    """A mean with the standard deviation over seeds, where there is one; "–" for what does not exist."""
     if math.isnan(mean):
         return "–"
     return f"{mean:.1f}" if math.isnan(deviation) else f"{mean:.1f} ± {deviation:.1f}"
