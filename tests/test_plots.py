@@ -207,6 +207,21 @@ def test_before_after_has_a_block_a_model_and_frames_that_say_right_or_wrong():
             plots.before_after(words, found)
 
 
+def test_modalities_show_some_classes_and_cross_out_what_is_misjudged():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 4)), np.arange(30) % 3
+    texts, text_y = rng.normal(size=(60, 4)), np.arange(60) % 3
+    wrong = np.arange(30) < 6
+    figure = plots.modalities(x, y, texts, text_y, ["a", "b", "c"], classes=[0, 2], wrong=wrong, texts_per_class=7)
+    shown = sum(len(points.get_offsets()) for points in figure.axes[0].collections)
+    assert shown == 20 + 2 * 7
+    assert legend(figure.axes[0]) == ["a", "c", "picture", "misjudged picture", "sentence"]
+    for bad in ({"wrong": wrong[:5]}, {"image_labels": y[:4]}, {"texts": texts[:2]}):
+        given = {"images": x, "image_labels": y, "texts": texts, "text_labels": text_y, "wrong": wrong} | bad
+        with pytest.raises(ValueError, match="must be of one length"):
+            plots.modalities(**given, class_names=["a", "b", "c"], classes=[0, 1])
+
+
 def test_a_schematic_has_its_boxes_in_place_and_arrows_between_their_borders():
     boxes = {"pictures": (0, 0, "data"), "tower": (1, 0, "frozen"), "head": (1, 1.5, "trained")}
     figure = plots.schematic(boxes, [("pictures", "tower"), ("tower", "head", "(N, D)")], title="method")
@@ -588,6 +603,9 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         "class_distribution": plots.class_distribution(counts, groups, class_names=names, title=text),
         "per_class_gain": plots.per_class_gain(counts, counts, groups, class_names=names, title=text, ylabel=text),
         "tsne": plots.tsne(None, np.arange(n), names, embedding=points, title=text),
+        "modalities": plots.modalities(
+            points, np.arange(n), points + 5, np.arange(n), names, classes=range(n), title=text
+        ),
         "loss_curves": plots.loss_curves(
             {name: History(train_loss=[2.0], val_score=[1.0]) for name in names}, title=text, score=text
         ),

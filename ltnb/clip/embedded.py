@@ -1,4 +1,4 @@
-"""What both towers make of a world as they stand: its pictures and some sentences, to be compared later or elsewhere."""
+"""What both towers make of a world as they stand: its pictures and some sentences, to be compared later."""
 
 from __future__ import annotations
 

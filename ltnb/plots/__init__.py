@@ -12,6 +12,7 @@ from ltnb.plots.embedding import tsne, tsne_embedding
 from ltnb.plots.gain import per_class_gain
 from ltnb.plots.grid import image_grid
 from ltnb.plots.intervals import gain_intervals
+from ltnb.plots.modalities import modalities
 from ltnb.plots.regime import regime_curves
 from ltnb.plots.regions import decision_regions
 from ltnb.plots.schematic import schematic
@@ -29,6 +30,7 @@ __all__ = [
     "group_bars",
     "image_grid",
     "loss_curves",
+    "modalities",
     "panels",
     "per_class_gain",
     "regime_curves",

@@ -6,9 +6,11 @@ are trained with one recipe (`ltnb.stages.recipes`), so that they differ in what
 """
 
 from ltnb.stages.bench import Bench
+from ltnb.stages.nearest import chosen_neighbours
 from ltnb.stages.recipes import ADAPTER, LANGUAGE, LINEAR, Recipe
 from ltnb.stages.rows import ROWS, Row, head_stages, needs, report
 from ltnb.stages.subsets import balanced_subset
+from ltnb.stages.towers import TowerRecipe, TunedPair, tune_pair, tune_tower, weights
 
 __all__ = [
     "ADAPTER",
@@ -18,8 +20,14 @@ __all__ = [
     "Bench",
     "Recipe",
     "Row",
+    "TowerRecipe",
+    "TunedPair",
     "balanced_subset",
+    "chosen_neighbours",
     "head_stages",
     "needs",
     "report",
+    "tune_pair",
+    "tune_tower",
+    "weights",
 ]
