@@ -7,6 +7,7 @@ are trained with one recipe (`ltnb.stages.recipes`), so that they differ in what
 
 from ltnb.stages.bench import Bench
 from ltnb.stages.nearest import chosen_neighbours
+from ltnb.stages.reading import AnchorRecipe
 from ltnb.stages.recipes import ADAPTER, LANGUAGE, LINEAR, Recipe
 from ltnb.stages.rows import ROWS, Row, head_stages, needs, report
 from ltnb.stages.subsets import balanced_subset
@@ -17,6 +18,7 @@ __all__ = [
     "LANGUAGE",
     "LINEAR",
     "ROWS",
+    "AnchorRecipe",
     "Bench",
     "Recipe",
     "Row",
