@@ -512,6 +512,11 @@ def test_embed_gives_what_the_towers_give_one_by_one(backbone):
     torch.testing.assert_close(found.texts, expected)
     torch.testing.assert_close(clip.embed_sentences(backbone, lines, batch_size=2), expected)
     assert clip.embed_sentences(backbone, []).shape == (0, expected.shape[1])
+    only = clip.embed(backbone, data, [], parts=["test"])
+    assert torch.equal(only.test.x, found.test.x)
+    assert (len(only.train), len(only.val)) == (0, 0)
+    with pytest.raises(ValueError, match="parts"):
+        clip.embed(backbone, data, [], parts=["pool"])
     assert not found.texts.requires_grad
     with pytest.raises(ValueError, match="batch_size"):
         clip.embed_sentences(backbone, lines, batch_size=0)

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ltnb._checks import check_integer
+from ltnb._checks import check_choice, check_integer
 from ltnb.clip.backbone import Backbone
 from ltnb.clip.features import Features, extract_features
 from ltnb.data.containers import LongTailData
+
+PARTS = ("train", "val", "test")
 
 
 @dataclass(frozen=True)
@@ -49,14 +51,24 @@ def embed_sentences(backbone: Backbone, sentences: Sequence[str], *, batch_size:
     return torch.cat(parts) if parts else torch.empty(0, backbone.embed_dim)
 
 
-def embed(backbone: Backbone, data: LongTailData, sentences: Sequence[str]) -> Embedded:
-    """Encode all pictures of a data set, and sentences.
+def embed(
+    backbone: Backbone, data: LongTailData, sentences: Sequence[str], *, parts: Sequence[str] = PARTS
+) -> Embedded:
+    """Encode pictures of a data set, and sentences.
 
     Args:
         backbone: towers as they stand; nothing follows them when they are trained later.
         data: see `ltnb.data.load`.
         sentences: S strings.
+        parts: those of ``train``, ``val`` and ``test`` that are wanted; of the others there is no row.
+
+    Raises:
+        ValueError: there is no such part.
     """
-    splits = {name: extract_features(backbone, getattr(data, name)) for name in ("train", "val", "test")}
-    splits = {name: Features(found.x.cpu(), found.y.cpu()) for name, found in splits.items()}
+    for name in parts:
+        check_choice(name, "parts", PARTS)
+    splits = {name: Features(torch.empty(0, backbone.embed_dim), torch.empty(0, dtype=torch.int64)) for name in PARTS}
+    for name in parts:
+        found = extract_features(backbone, getattr(data, name))
+        splits[name] = Features(found.x.cpu(), found.y.cpu())
     return Embedded(**splits, texts=embed_sentences(backbone, sentences))

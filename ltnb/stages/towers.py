@@ -6,7 +6,7 @@ what is compared starts from the same place and gets as many steps.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -178,6 +178,7 @@ def tune_tower(
     recipe: TowerRecipe,
     *,
     state: State | None = None,
+    parts: Sequence[str] = ("train", "val", "test"),
 ) -> Embedded:
     """Fine-tuning: the image tower learns with a head on it.
 
@@ -188,6 +189,7 @@ def tune_tower(
         loss: ``loss(head's output, classes)`` gives a scalar.
         recipe: how long and how fast.
         state: weights to begin with; None means those of the backbone.
+        parts: of the data set that are embedded afterwards.
 
     Returns:
         What the tuned tower makes of the pictures; no texts.
@@ -202,4 +204,4 @@ def tune_tower(
         labels = torch.as_tensor(np.asarray(data.train.labels))
         recipe.train(nn.ModuleList([backbone, head]), objective, ImageSource(backbone, data.train), labels)
         head.cpu().requires_grad_(False)
-        return embed(backbone, data, [])
+        return embed(backbone, data, [], parts=parts)
