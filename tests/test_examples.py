@@ -19,7 +19,7 @@ MODULES = ("losses", "heads", "samplers", "metrics", "anchors", "retrieval", "tu
 OTHERS = [
     *(data.exponential_counts, data.pareto_counts, data.shot_groups),
     *(heads.Head.save_pretrained, training.fit, training.fit_linear_probe),
-    *(plots.regime_curves, plots.gain_intervals, regime.measure_regime),
+    *(plots.regime_curves, plots.gain_intervals, plots.gains_by_source, regime.measure_regime),
     *(stages.head_stages, stages.balanced_subset),
 ]
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS

@@ -226,6 +226,23 @@ def test_a_table_has_the_numbers_of_a_real_clip_beside_ours():
     )
 
 
+def test_a_chart_of_gains_shows_the_differences_of_the_table(monkeypatch):
+    """Points at the table's own differences; names choose and order the rows."""
+    stored(monkeypatch, [1.0, 2.0, 3.0])
+    run = frame.start("02_ballad", PARAMETERS)
+    for row, overall in (("language", 60.0), ("visual", 59.0), ("both", 61.5)):
+        run.record.add_value("table6", row, "overall", overall)
+    names = {"both": "both sides", "visual": "visual side"}
+    figure = run.gains("table6", "ballad/table6", ("overall",), baseline="language", names=names)
+    (ax,) = figure.axes
+    points = {each.get_label(): each.lines[0].get_xdata().tolist() for each in ax.containers}
+    assert points["published"] == pytest.approx([-0.2, 0.2])
+    assert points["standard, 3 seeds"] == pytest.approx([2.0])
+    assert points["this run"] == pytest.approx([1.5, -1.0])
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["both sides", "visual side"]
+    assert "over language" in ax.get_xlabel()
+
+
 # ---- parameters of the notebook that calls
 
 

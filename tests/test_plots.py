@@ -371,6 +371,23 @@ def test_regime_curves():
     png(ax.figure)
 
 
+def test_gains_by_source_are_means_with_students_intervals():
+    """Against scipy's own interval."""
+    from scipy import stats
+
+    seeds = [1.0, 2.0, 4.0]
+    figure = plots.gains_by_source({"paper": {"a": [3.0], "b": [-1.0]}, "standard": {"b": seeds}}, title="t")
+    ax = figure.axes[0]
+    paper, standard = ax.containers
+    assert paper.lines[0].get_xdata().tolist() == [3.0, -1.0] and not paper.has_xerr
+    low, high = stats.t.interval(0.95, 2, np.mean(seeds), stats.sem(seeds))
+    (bar,) = standard.lines[2][0].get_segments()
+    assert bar[:, 0] == pytest.approx([low, high])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"]
+    assert [round(y) for y in paper.lines[0].get_ydata()] == [0, 1]
+    assert paper.lines[0].get_marker() != standard.lines[0].get_marker()
+
+
 def test_gain_intervals_are_means_and_bootstraps_over_classes():
     rng = np.random.default_rng(0)
     counts = np.repeat([300, 50, 5], 40)
@@ -510,6 +527,8 @@ BAD = {
     "no rows": (lambda: plots.regime_curves({}), "regimes must hold at least one row"),
     "no means": (lambda: plots.regime_curves({"a": Regime(1.0, {}, 1.0)}), r"regimes\['a'\] must have class means"),
     "nan row": (lambda: plots.regime_curves({"a": Regime(np.nan, {1: 2.0}, 1.0)}), r"regimes\['a'\] .* finite"),
+    "no source": (lambda: plots.gains_by_source({"a": {}}), "gains must hold at least one method"),
+    "gain of a seed": (lambda: plots.gains_by_source({"a": {"b": [np.nan]}}), r"gains\['a'\]\['b'\] must be finite"),
     "no gains": (lambda: plots.gain_intervals({}, GROUPS), "gains must hold at least one method"),
     "gain rows": (
         lambda: plots.gain_intervals({"a": np.zeros(9), "b": np.zeros(8)}, GROUPS),
@@ -619,6 +638,9 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         ),
         "similarity_map": plots.similarity_map(np.eye(n), pictures, names, title=text),
         "regime_curves": plots.regime_curves({name: Regime(3.0, {1: 2.0, 2: 4.0}, 1.0) for name in names}, title=text),
+        "gains_by_source": plots.gains_by_source(
+            {name: {name: [1.0, 2.0] for name in names} for name in names}, title=text, xlabel=text
+        ),
         "gain_intervals": plots.gain_intervals(
             dict.fromkeys(names, counts), groups, kinds=dict(zip(names, names, strict=True)), title=text, xlabel=text
         ),

@@ -72,22 +72,60 @@ class Lesson:
             real: row to the key in `ltnb.stages.ROWS` of the same head: what it reached on the features of a real CLIP
                 (`REAL` of the committed `ltnb.results.real_heads`), overall and on few, is the last group of columns.
         """
-        from ltnb.papers import reported
-        from ltnb.results import real_heads
-
-        published = None if paper is None else reported(paper)
-        if published is not None and {"dataset", "key"} <= set(published.columns):
-            published = published[published["key"] != ""]  # the rows that have a counterpart here
-        if published is not None and "gap" in columns and {"many", "few"} <= set(published.columns):
-            published = published.assign(gap=published["many"] - published["few"])
         options: dict[str, Any] = {"baseline": baseline, "names": names, "no_standard": self.no_standard}
-        if real and (sets := {each.name: each for each in real_heads() or []}).get(REAL):
-            stages = sets[REAL].stages
-            measured = {row: stages[key].values for row, key in real.items() if key in stages}
-            shown = ("overall", "few")
-            measured = {row: {c: values[c] for c in shown if c in values} for row, values in measured.items()}
-            options["others"] = {f"real {REAL}": measured}
-        return comparison(section, self.record, self.standard, published, columns, **options)
+        published = _published(paper, columns)
+        return comparison(section, self.record, self.standard, published, columns, others=_real(real), **options)
+
+    def gains(
+        self,
+        section: str,
+        paper: str | None = None,
+        metrics: Sequence[str] = ("overall", "few"),
+        *,
+        baseline: str,
+        names: Mapping[str, str] | None = None,
+        real: Mapping[str, str] | None = None,
+        title: str | None = None,
+    ) -> Figure:
+        """What the rows of a section gain over one of them: paper, standard runs, this run and real CLIP in one chart.
+
+        Args:
+            section: as given to ``record.add``.
+            paper: as of `table`.
+            metrics: a panel for each.
+            baseline: row that the others are compared with.
+            names: row to what a reader calls it; where given, only these rows are drawn, in this order.
+            real: as of `table`.
+            title: above the panels.
+
+        Raises:
+            ValueError: no source has a gain to show.
+        """
+        from ltnb.plots import gains_by_source, panels
+        from ltnb.results import gains
+
+        published = _published(paper, metrics)
+        found = {
+            m: gains(section, self.record, self.standard, published, m, baseline, others=_real(real)) for m in metrics
+        }
+        if names is not None:
+            found = {m: {source: _named(rows, names) for source, rows in by.items()} for m, by in found.items()}
+        rows = {row for by in found.values() for measured in by.values() for row in measured}
+        figure, axes = panels(1, len(metrics), width=4.4 + 3.6 * len(metrics), height=1.3 + 0.55 * len(rows))
+        for ax, (metric, by) in zip(axes.flat, found.items(), strict=True):
+            gains_by_source(
+                by,
+                xlabel=f"gain over {(names or {}).get(baseline, baseline.replace('_', ' '))} (points)",
+                title=metric,
+                ax=ax,
+            )
+            if ax is not axes.flat[-1]:
+                ax.get_legend().remove()
+            if ax is not axes.flat[0]:
+                ax.tick_params(axis="y", labelleft=False)
+        if title:
+            figure.suptitle(title, x=0.01, ha="left")
+        return figure
 
     def keep(self, figure: Figure, name: str) -> Figure:
         """Save a figure as ``<name>.png`` where the run writes to, and give it back to be shown."""
@@ -148,6 +186,36 @@ class Lesson:
             return "Nothing written: set the parameter out to a folder to keep the record and the figures."
         self.record.save(self.out / "record.json")
         return f"record.json and {len(self.figures)} figures written"
+
+
+def _published(paper: str | None, columns: Sequence[str]) -> pd.DataFrame | None:
+    """The rows of a paper's table that have a counterpart here; many minus few where it is asked for."""
+    from ltnb.papers import reported
+
+    if paper is None:
+        return None
+    published = reported(paper)
+    if {"dataset", "key"} <= set(published.columns):
+        published = published[published["key"] != ""]
+    if "gap" in columns and {"many", "few"} <= set(published.columns):
+        published = published.assign(gap=published["many"] - published["few"])
+    return published
+
+
+def _real(rows: Mapping[str, str] | None) -> dict[str, dict[str, dict[str, Sequence[float]]]]:
+    """What the heads called so in `ltnb.stages.ROWS` reached on the features of a real CLIP; empty without any."""
+    from ltnb.results import real_heads
+
+    for found in real_heads() or []:
+        if rows and found.name == REAL:
+            stages = {row: found.stages[key].values for row, key in rows.items() if key in found.stages}
+            shown = ("overall", "few")
+            return {f"real {REAL}": {row: {c: v[c] for c in shown if c in v} for row, v in stages.items()}}
+    return {}
+
+
+def _named(rows: Mapping[str, list[float]], names: Mapping[str, str]) -> dict[str, list[float]]:
+    return {name: rows[row] for row, name in names.items() if row in rows}
 
 
 def start(lesson: str, parameters: Mapping[str, Any] | None = None, **choices: Sequence[Any]) -> Lesson:

@@ -10,6 +10,7 @@ from ltnb.plots.curves import loss_curves
 from ltnb.plots.distribution import class_distribution
 from ltnb.plots.embedding import tsne, tsne_embedding
 from ltnb.plots.gain import per_class_gain
+from ltnb.plots.gains import gains_by_source
 from ltnb.plots.grid import image_grid
 from ltnb.plots.intervals import gain_intervals
 from ltnb.plots.modalities import modalities
@@ -27,6 +28,7 @@ __all__ = [
     "class_distribution",
     "decision_regions",
     "gain_intervals",
+    "gains_by_source",
     "group_bars",
     "image_grid",
     "loss_curves",

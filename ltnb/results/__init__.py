@@ -7,7 +7,7 @@ from ltnb.results.real_stages import RealHeads, RealStage, real_heads
 from ltnb.results.record import Record, load_record, save_record
 from ltnb.results.schema import SCHEMA
 from ltnb.results.standard import collect, load_standard, read_runs
-from ltnb.results.summaries import comparison, summary
+from ltnb.results.summaries import comparison, gains, summary
 
 __all__ = [
     "SCHEMA",
@@ -19,6 +19,7 @@ __all__ = [
     "collect",
     "comparison",
     "environment",
+    "gains",
     "holm",
     "load_record",
     "load_standard",

@@ -6,14 +6,11 @@ import math
 import os
 import statistics
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ltnb.results.environment import project_root
-from ltnb.results.schema import parse
+from ltnb.results.real import committed_list
 from ltnb.results.standard import FOLDER
 
-SCHEMA = 1
 FILE = FOLDER / "real" / "heads.json"
 
 
@@ -66,24 +63,16 @@ def real_heads(root: str | os.PathLike[str] | None = None) -> list[RealHeads] | 
     Raises:
         ValueError: If the file is damaged; the message says what is wrong.
     """
-    folder = project_root() if root is None else Path(root)
-    if folder is None or not (folder / FILE).is_file():
-        return None
-    content = parse(folder / FILE)
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get("sets"), list):
-        raise ValueError(f"{folder / FILE}: schema must be {SCHEMA}, with a list of sets")
-    try:
-        return [
-            RealHeads(
-                given["name"],
-                _stages(given["stages"], given["seeds"]),
-                {int(k): _stages(found, given["seeds"]) for k, found in given["pictures"].items()},
-                {key: value for key, value in given.items() if key not in ("stages", "pictures")},
-            )
-            for given in content["sets"]
-        ]
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder / FILE}: a set lacks a name, seeds, stages or pictures: {error!r}") from error
+
+    def one(given: dict[str, Any]) -> RealHeads:
+        return RealHeads(
+            given["name"],
+            _stages(given["stages"], given["seeds"]),
+            {int(k): _stages(found, given["seeds"]) for k, found in given["pictures"].items()},
+            {key: value for key, value in given.items() if key not in ("stages", "pictures")},
+        )
+
+    return committed_list(FILE, "sets", one, "a name, seeds, stages or pictures", root)
 
 
 def _stages(given: dict[str, dict[str, list[float]]], seeds: list[int]) -> dict[str, RealStage]:

@@ -87,26 +87,14 @@ def comparison(
     if not ours:
         known = sorted({values["section"] for each in (record, *standard) for values in each.metrics})
         raise ValueError(f"section must be one of {', '.join(known) or '(none recorded yet)'}, got {section!r}")
-    published = (
-        {} if reported is None else dict(zip(_published_names(reported), reported.to_dict("records"), strict=True))
-    )
+    published = _published(reported)
     rows = list(dict.fromkeys([*published, *ours]))
     if baseline is not None and baseline not in rows:
         raise ValueError(f"baseline must be one of {', '.join(rows)}, got {baseline!r}")
-
-    def runs(records: Sequence[Record]) -> _Values:
-        return lambda row, column: [each.value(section, row, column) for each in records]
-
-    seeds = f"standard, {len(standard)} seed{'s' if len(standard) != 1 else ''}"
-    groups: dict[str, tuple[_Values, int]] = {}
-    if reported is not None:
-        groups["published"] = lambda row, column: [published.get(row, {}).get(column)], 2
-    if standard:
-        groups[seeds] = runs(standard), 1
-    groups["this run"] = runs([record]), 1
+    groups = _sources(section, record, standard, None if reported is None else published)
     cells = {
-        (group, column): [_cell(values, row, column, baseline, most) for row in rows]
-        for group, (values, most) in groups.items()
+        (group, column): [_cell(values, row, column, baseline, 2 if group == PUBLISHED else 1) for row in rows]
+        for group, values in groups.items()
         for column in columns
     }
     for title, found in (others or {}).items():
@@ -119,6 +107,41 @@ def comparison(
     return pd.DataFrame(cells, index=pd.Index(shown, name=""))
 
 
+def gains(
+    section: str,
+    record: Record,
+    standard: Sequence[Record],
+    reported: pd.DataFrame | None,
+    column: str,
+    baseline: str,
+    others: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]] | None = None,
+) -> dict[str, dict[str, list[float]]]:
+    """What the rows of a section gain over one of them, by who measured it: the differences behind `comparison`.
+
+    Args:
+        section: Table or figure, as it was given to `Record.add`.
+        record: This run.
+        standard: The standard runs.
+        reported: Published rows, as of `comparison`; None for none.
+        column: Name of a number.
+        baseline: Row that the others are compared with.
+        others: Further measurements, as of `comparison`.
+
+    Returns:
+        Title of the source -> row -> one difference a seed, in percentage points; rows without any are left out.
+    """
+    published = _published(reported)
+    rows = dict.fromkeys([*published, *_row_names([record], section), *_row_names(standard, section)])
+    sources = _sources(section, record, standard, None if reported is None else published)
+    sources |= {title: _of_others(found) for title, found in (others or {}).items()}
+    found: dict[str, dict[str, list[float]]] = {}
+    for title, values in sources.items():
+        own = {row: _differences(values, row, column, baseline) for row in rows if row != baseline}
+        found[title] = {row: differences for row, differences in own.items() if differences}
+    return found
+
+
+PUBLISHED = "published"
 _Values = Callable[[str, str], list[Any]]
 """Row and column -> the numbers of each seed."""
 
@@ -129,12 +152,39 @@ def _of_others(found: Mapping[str, Mapping[str, Sequence[float]]]) -> _Values:
     return lambda row, column: list(found.get(row, {}).get(column, nothing))
 
 
+def _published(reported: pd.DataFrame | None) -> dict[str, dict[Any, Any]]:
+    """Row -> its numbers by column."""
+    if reported is None:
+        return {}
+    return dict(zip(_published_names(reported), reported.to_dict("records"), strict=True))
+
+
+def _sources(
+    section: str, record: Record, standard: Sequence[Record], published: Mapping[str, Mapping[Any, Any]] | None
+) -> dict[str, _Values]:
+    """Title of a column group -> its numbers."""
+
+    def runs(records: Sequence[Record]) -> _Values:
+        return lambda row, column: [each.value(section, row, column) for each in records]
+
+    found: dict[str, _Values] = {}
+    if published is not None:
+        found[PUBLISHED] = lambda row, column: [published.get(row, {}).get(column)]
+    if standard:
+        found[f"standard, {len(standard)} seed{'s' if len(standard) != 1 else ''}"] = runs(standard)
+    return found | {"this run": runs([record])}
+
+
+def _differences(values: _Values, row: str, column: str, baseline: str) -> list[float]:
+    pairs = zip(map(_number, values(row, column)), map(_number, values(baseline, column)), strict=True)
+    return [own - other for own, other in pairs if math.isfinite(own - other)]
+
+
 def _cell(values: _Values, row: str, column: str, baseline: str | None, most: int) -> str:
     text = _mean_cell(values(row, column), most)
     if baseline in (None, row) or text == MISSING:
         return text
-    pairs = zip(map(_number, values(row, column)), map(_number, values(str(baseline), column)), strict=True)
-    mean, sd, n = _mean_sd([own - other for own, other in pairs])
+    mean, sd, n = _mean_sd(_differences(values, row, column, str(baseline)))
     if not n:
         return text
     difference = f"{mean:+.1f}" if most < 2 or round(mean, 1) == round(mean, 2) else f"{mean:+.2f}"
