@@ -68,7 +68,7 @@ def embed(
     for name in parts:
         check_choice(name, "parts", PARTS)
     splits = {name: Features(torch.empty(0, backbone.embed_dim), torch.empty(0, dtype=torch.int64)) for name in PARTS}
-    for name in parts:
+    for name in dict.fromkeys(parts):
         found = extract_features(backbone, getattr(data, name))
         splits[name] = Features(found.x.cpu(), found.y.cpu())
     return Embedded(**splits, texts=embed_sentences(backbone, sentences))

@@ -129,6 +129,7 @@ def tune_pair(
     *,
     temperature: float = 0.07,
     state: State | None = None,
+    parts: Sequence[str] = ("train", "val", "test"),
 ) -> TunedPair:
     """Class-wise pre-training (VL-LTR 3.2): both towers learn from pictures and any sentences of their classes.
 
@@ -141,6 +142,7 @@ def tune_pair(
         recipe: how long and how fast.
         temperature: tau, where it begins.
         state: weights to begin with; None means those of the backbone.
+        parts: of the data set that are embedded afterwards; of the others there is no row.
 
     Raises:
         ValueError: the teacher has embedded another number of pictures or sentences.
@@ -166,7 +168,7 @@ def tune_pair(
         both = nn.ModuleList([backbone, nn.ParameterList([log_tau])])
         history = recipe.train(both, objective, source, old.train.y)
         kept = {name: value.detach().cpu().clone() for name, value in backbone.state_dict().items()}
-        seen = embed(backbone, data, bank.lines)
+        seen = embed(backbone, data, bank.lines, parts=parts)
     return TunedPair(**vars(seen), bank=bank, tau=float(log_tau.detach().exp()), history=history, state=kept)
 
 
