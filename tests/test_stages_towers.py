@@ -15,7 +15,7 @@ from ltnb.critters.attributes import RARE
 from ltnb.critters.concepts import concepts, names_as_concepts
 from ltnb.data.corpus import sentence_bank
 from ltnb.losses import ClassWiseContrastiveLoss
-from ltnb.stages import AnchorRecipe, TowerRecipe, chosen_neighbours, tune_pair, tune_tower, weights
+from ltnb.stages import AnchorRecipe, Recipe, TowerRecipe, chosen_neighbours, tune_pair, tune_tower, weights
 
 CONTRAST = ClassWiseContrastiveLoss()
 
@@ -130,3 +130,16 @@ def test_concepts_are_shown_by_their_pictures(world):
             assert (singles[0] | ~concept.shown).all(), "a striped fish is a fish"
     named = names_as_concepts(world.class_names, world.test.labels)
     assert [concept.shown.sum() for concept in named] == [2] * len(world.class_names)
+
+
+def test_a_recipe_lets_one_watch_each_pass():
+    x, y = torch.randn(40, 3, generator=torch.Generator().manual_seed(0)), torch.arange(40) % 2
+    recipe = Recipe(0.1, epochs=3, batch_size=8, optimizer="adamw", weight_decay=0.0, least_draws=1)
+    heads, seen = [nn.Linear(3, 2) for _ in range(2)], []
+    heads[1].load_state_dict(heads[0].state_dict())
+    for head, watch in zip(heads, (None, lambda head: seen.append(head.weight.detach().clone())), strict=True):
+        objective = lambda head, batch: F.cross_entropy(head(batch[0]), batch[1])  # noqa: E731
+        recipe.train(head, objective, x, y, strategy="instance", seed=0, watch=watch)
+    assert len(seen) == 3
+    assert torch.equal(seen[-1], heads[1].weight), "what is kept is the last pass, not the best"
+    assert torch.equal(heads[0].weight, heads[1].weight), "watching changes nothing"
