@@ -128,8 +128,8 @@ def sentence_bank(
     for c, (own, made) in enumerate(zip(corpus, prompts, strict=True)):
         parts = [[(line, c, False) for line in own], [(line, c, True) for line in made]]
         rows += [row for part in (reversed(parts) if prompts_first else parts) for row in part]
-    lines, classes, kinds = ([row[k] for row in rows] for k in range(3))
-    return SentenceBank(lines, torch.tensor(classes, dtype=torch.int64), torch.tensor(kinds, dtype=torch.bool))
+    y = torch.tensor([c for _, c, _ in rows], dtype=torch.int64)
+    return SentenceBank([line for line, _, _ in rows], y, torch.tensor([made for _, _, made in rows], dtype=torch.bool))
 
 
 @renamed_argument("n_classes", "num_classes")

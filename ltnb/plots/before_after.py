@@ -73,7 +73,7 @@ def before_after(
                     )
                     if right is not None:
                         edge, line = (BLUE, "-") if right else (VERMILLION, "--")
-                        look = {"fill": False, "linewidth": 2.0, "edgecolor": edge, "linestyle": line}
+                        look: dict[str, Any] = {"fill": False, "linewidth": 2.0, "edgecolor": edge, "linestyle": line}
                         ax.add_patch(Rectangle((x + 0.05, y + 0.05), 0.9, 0.9, **look))
         ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[])
         labels = drawable([textwrap.fill(str(word), LABEL) for word in words])
