@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 GAP = 0.6
 """Between the blocks of two models, in pictures."""
-LABEL = 26
+LABEL = 22
 """Characters of a word in a line."""
 
 
@@ -60,7 +60,7 @@ def before_after(
     k, height = wide.pop(), len(words)
     width = len(found) * k + (len(found) - 1) * GAP
     with context():
-        figure, axes = panels(1, 1, width=size * width + 2.2, height=size * height + 0.5 + (0.3 if title else 0.0))
+        figure, axes = panels(1, 1, width=size * width + 2.4, height=size * height + 0.5 + (0.3 if title else 0.0))
         ax = axes[0, 0]
         for block, (name, rows) in enumerate(found.items()):
             left = block * (k + GAP)
@@ -73,7 +73,7 @@ def before_after(
                     )
                     if right is not None:
                         edge, line = (BLUE, "-") if right else (VERMILLION, "--")
-                        look: dict[str, Any] = {"fill": False, "linewidth": 2.0, "edgecolor": edge, "linestyle": line}
+                        look: dict[str, Any] = {"fill": False, "linewidth": 1.6, "edgecolor": edge, "linestyle": line}
                         ax.add_patch(Rectangle((x + 0.05, y + 0.05), 0.9, 0.9, **look))
         ax.set(xlim=(0, width), ylim=(height, 0), aspect="equal", xticks=[])
         labels = drawable([textwrap.fill(str(word), LABEL) for word in words])
