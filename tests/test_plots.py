@@ -22,6 +22,7 @@ from ltnb import plots
 from ltnb.critters.naming import Answers
 from ltnb.data.longtail import shot_groups
 from ltnb.plots._labels import FONT, _letters, drawable, fonts, sentence
+from ltnb.plots.before_after import GAP
 from ltnb.plots.style import GROUP_COLOURS, PALETTE
 from ltnb.regime import Regime
 from ltnb.training import History
@@ -189,6 +190,37 @@ def test_similarity_map_frames_the_largest_of_each_row():
     for wrong in (values[:1], values * np.nan, values.T):
         with pytest.raises(ValueError, match=r"similarities must be finite, of shape \(2, 3\)"):
             plots.similarity_map(wrong, pictures, ["a", "b", "c"])
+
+
+def test_before_after_has_a_block_a_model_and_frames_that_say_right_or_wrong():
+    picture = np.zeros((4, 4, 3), np.uint8)
+    rows = [[(picture, True), (picture, False)], [(picture, None), (picture, True)]]
+    figure = plots.before_after(["red", "a netted snail"], {"CLIP": rows, "tuned": rows}, title="found")
+    ax = figure.axes[0]
+    assert len(ax.images) == 8
+    assert [patch.get_linestyle() for patch in ax.patches] == ["-", "--", "-"] * 2
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["red", "a netted snail"]
+    starts = [image.get_extent()[0] for image in ax.images]
+    assert starts[4] - starts[0] == pytest.approx(2 + GAP), "the second block begins after the first and a gap"
+    png(figure)
+    for words, found in (([], {"CLIP": []}), (["a"], {}), (["a"], {"CLIP": rows}), (["a", "b"], {"x": [rows[0], []]})):
+        with pytest.raises(ValueError, match="found must hold"):
+            plots.before_after(words, found)
+
+
+def test_modalities_show_some_classes_and_cross_out_what_is_misjudged():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 4)), np.arange(30) % 3
+    texts, text_y = rng.normal(size=(60, 4)), np.arange(60) % 3
+    wrong = np.arange(30) < 6
+    figure = plots.modalities(x, y, texts, text_y, ["a", "b", "c"], classes=[0, 2], wrong=wrong, texts_per_class=7)
+    shown = sum(len(points.get_offsets()) for points in figure.axes[0].collections)
+    assert shown == 20 + 2 * 7
+    assert legend(figure.axes[0]) == ["a", "c", "picture", "misjudged picture", "sentence"]
+    for bad in ({"wrong": wrong[:5]}, {"image_labels": y[:4]}, {"texts": texts[:2]}):
+        given = {"images": x, "image_labels": y, "texts": texts, "text_labels": text_y, "wrong": wrong} | bad
+        with pytest.raises(ValueError, match="must be of one length"):
+            plots.modalities(**given, class_names=["a", "b", "c"], classes=[0, 1])
 
 
 def test_a_schematic_has_its_boxes_in_place_and_arrows_between_their_borders():
@@ -671,6 +703,9 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         "tsne_panels": plots.tsne_panels(
             {text: (np.tile(points, (2, 1)), np.arange(2 * n) < 2)}, np.tile(np.arange(n), 2), names
         ),
+        "modalities": plots.modalities(
+            points, np.arange(n), points + 5, np.arange(n), names, classes=range(n), title=text
+        ),
         "loss_curves": plots.loss_curves(
             {name: History(train_loss=[2.0], val_score=[1.0]) for name in names}, title=text, score=text
         ),
@@ -678,6 +713,9 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         "image_grid": plots.image_grid(pictures, names, correct=[True] * n, title=text, size=3.0),
         "schematic": plots.schematic(
             {name: (i, 0, "data") for i, name in enumerate(names)}, [(names[0], names[1], text)], title=text
+        ),
+        "before_after": plots.before_after(
+            names, {name: [[(p, True)] for p in pictures] for name in names}, title=text
         ),
         "similarity_map": plots.similarity_map(np.eye(n), pictures, names, title=text),
         "regime_curves": plots.regime_curves({name: Regime(3.0, {1: 2.0, 2: 4.0}, 1.0) for name in names}, title=text),

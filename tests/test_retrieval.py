@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.metrics import average_precision_score
 
-from ltnb.retrieval import average_precision, top_images
+from ltnb.retrieval import average_precision, modality_gap, top_images
 
 
 def slow(queries: np.ndarray, images: np.ndarray, k: int) -> list[list[int]]:
@@ -103,3 +103,17 @@ def test_equally_near_images_do_not_flatter():
 def test_relevance_that_does_not_fit_is_named(relevant, message):
     with pytest.raises(ValueError, match=f"relevant must be {message}"):
         average_precision(torch.ones(2, 3), torch.eye(4, 3), relevant)
+
+
+def test_the_modality_gap_against_counting_by_hand():
+    g = torch.Generator().manual_seed(0)
+    images, texts, queries = (3 * torch.randn(n, 6, generator=g) for n in (40, 25, 10))
+    apart, share = modality_gap(images, texts, queries, k=7)
+    unit = [x.numpy() / np.linalg.norm(x.numpy(), axis=1, keepdims=True) for x in (images, texts, queries)]
+    assert apart == pytest.approx(np.linalg.norm(unit[0].mean(0) - unit[1].mean(0)), abs=1e-5)
+    order = np.argsort(-(unit[2] @ np.concatenate(unit[:2]).T), axis=1)[:, :7]
+    assert share == pytest.approx((order >= 40).mean())
+    far = torch.tensor([[1.0, 0.0, 0, 0, 0, 0]]).repeat(20, 1), torch.tensor([[-1.0, 0, 0, 0, 0, 0]]).repeat(20, 1)
+    assert modality_gap(*far, far[0], k=20) == (pytest.approx(2.0), 0.0)
+    with pytest.raises(ValueError, match="text_emb"):
+        modality_gap(images, texts[:, :5], queries)

@@ -13,9 +13,8 @@ from ltnb.results.summaries import MISSING, digits
 if TYPE_CHECKING:
     from ltnb.papers import Verdict
 
-# what a standard run does more of (tune_trunk: a stage that quick leaves out), or where and how it ran: all other
-# parameters say what is measured
-_SIZES = ("seed", "profile", "size", "test_per_class", "tune_trunk", "device", "precision")
+# what a standard run does more of, or where and how it ran: all other parameters say what is measured
+_SIZES = ("seed", "profile", "size", "test_per_class", "premise_draws", "device", "precision")
 DECIDES = 2.0
 """Standard errors below which the difference of one run is called too small."""
 

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from ltnb._checks import check_integer
 from ltnb.heads import MARC
-from ltnb.stages.tower import DecoderClassifier, Encoded
+from ltnb.stages.first_stage import DecoderClassifier, Encoded
 from ltnb.training import Energy, StepCost, measured_energy, step_cost
 from ltnb.tuning import ContextPrompt
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from torch import Tensor
+
 from ltnb.heads import KNNHead, NearestClassMean
 from ltnb.stages.bench import Bench, Scorer
 
@@ -27,3 +29,18 @@ def knn(bench: Bench, key: str) -> Scorer:
     scorer, k = bench.choose(heads, otherwise=max(k for k in asked if k <= 5))
     bench.chosen[key] = {"k": k}
     return scorer
+
+
+def chosen_neighbours(
+    bank: tuple[Tensor, Tensor], val: tuple[Tensor, Tensor], num_classes: int, asked: tuple[int, ...] = NEIGHBOURS
+) -> KNNHead:
+    """Nearest neighbours by cosine in any bank, of pictures or of sentences, as many as are best on validation rows.
+
+    Args:
+        bank: features (N, D) and classes (N,) of what is searched.
+        val: features and classes of the validation pictures.
+        num_classes: C.
+        asked: numbers of neighbours; those above N are left out. Of equally good ones the first is taken.
+    """
+    heads = [KNNHead(*bank, k=k, num_classes=num_classes) for k in asked if k <= len(bank[0])]
+    return max(heads, key=lambda head: int((head(val[0]).argmax(dim=1) == val[1]).sum()))

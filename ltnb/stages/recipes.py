@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -57,7 +58,15 @@ class Recipe:
         return BalancedSampler(labels, strategy, num_samples=max(len(labels), self.least_draws), seed=seed)
 
     def train(
-        self, model: nn.Module, objective: Objective, x: Tensor, y: Tensor, *, strategy: Strategy, seed: int
+        self,
+        model: nn.Module,
+        objective: Objective,
+        x: Tensor,
+        y: Tensor,
+        *,
+        strategy: Strategy,
+        seed: int,
+        watch: Callable[[nn.Module], None] | None = None,
     ) -> History:
         """Train what requires a gradient, and freeze it.
 
@@ -68,10 +77,20 @@ class Recipe:
             y: (N,) labels.
             strategy: see `sampler`.
             seed: of the draws.
+            watch: ``watch(model)`` is called after each pass, and decides nothing.
 
         Returns:
             The history of the training.
         """
+        passes = 0
+
+        def validate(model: nn.Module) -> float:
+            nonlocal passes
+            passes += 1
+            if watch is not None:
+                watch(model)
+            return float(passes)  # every pass counts as better than the last: nothing is selected
+
         sampler = self.sampler(y, strategy, seed)
         history = fit(
             model,
@@ -84,6 +103,7 @@ class Recipe:
             optimizer=self.optimizer,
             weight_decay=self.weight_decay,
             seed=seed,
+            validate=None if watch is None else validate,
         )
         model.requires_grad_(False)
         return history
