@@ -200,7 +200,7 @@ def test_sentences_take_their_numbers_from_the_standard_runs(monkeypatch, differ
     text = run.found(f"See {field}.").data
     assert text.endswith(f" See {expected}.")
     assert text.startswith(
-        f"**Standard runs, {len(differences)} seed" if differences else "**This run alone (no standard"
+        f"**Standard runs, {len(differences)} seed" if differences else "**Numbers of this run alone, no standard"
     )
 
 

@@ -163,7 +163,11 @@ class Lesson:
         blocks = []
         if text:
             n = len(self.standard)
-            runs = f"Standard runs, {n} seed{'s' if n != 1 else ''}." if n else f"This run alone ({self._missing})."
+            runs = (
+                f"Standard runs, {n} seed{'s' if n != 1 else ''}."
+                if n
+                else f"Numbers of this run alone, {self._missing}."
+            )
             blocks.append(f"**{runs}** {filled(text, self.record, self.standard)}")
         if section:
             every = {each: each.verdict.claim.left.split("/")[1] for each in self._findings()}
