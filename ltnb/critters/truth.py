@@ -158,6 +158,8 @@ def truth(data: LongTailData) -> CritterTruth:
 def closest(data: LongTailData, c: int) -> tuple[int, tuple[str, ...]]:
     """The class that differs least from class `c`, and the attributes in which it differs; for what is shown only.
 
+    Of several one is taken that differs in a fine attribute, where there are such.
+
     Args:
         data: see :func:`truth`. About other data sets nothing is known: then it is the next class, and no attribute.
         c: a class.
@@ -168,7 +170,7 @@ def closest(data: LongTailData, c: int) -> tuple[int, tuple[str, ...]]:
     species = species_world(RENDERED[data.name]).first(classes)
     differs = np.hstack([species.table, species.fine])
     differs = differs != differs[c]
-    amount = differs.sum(axis=1)
+    amount = differs.sum(axis=1) - 0.5 * differs[:, len(ATTRIBUTES) :].any(axis=1)
     amount[c] = differs.shape[1] + 1
     other = int(amount.argmin())
     names = zip((*ATTRIBUTES, *FINE_ATTRIBUTES), differs[other], strict=True)
