@@ -32,7 +32,7 @@ from ltnb.critters.pretrain import STREAM_SEED
 from ltnb.critters.render import render
 from ltnb.critters.species import MORPHS, WORLDS, species_world
 from ltnb.critters.texts import DESCRIPTOR_KINDS, SENTENCE_KINDS
-from ltnb.critters.truth import VALUES, image_attributes
+from ltnb.critters.truth import VALUES, closest, image_attributes
 from ltnb.data import load, truth
 from ltnb.data.containers import ImageDataset, LongTailData
 from ltnb.data.longtail import exponential_counts, shot_groups
@@ -467,6 +467,15 @@ def test_the_truth_follows_cut_texts_and_chosen_pictures(data):
     assert np.array_equal(found.pool.kind, known.pool.kind[rows])
     assert truth(cut).descriptor_kinds == [[] for _ in data.class_names]
     assert truth(replace(data, pool=None)).pool is None
+
+
+def test_the_closest_class_differs_in_one_attribute(data):
+    known = truth(data)
+    for c in (0, data.num_classes - 1):
+        other, names = closest(data, c)
+        assert other != c and len(names) == 1, "neighbours in these worlds are one attribute apart"
+        assert [name for name, values in known.classes.items() if values[c] != values[other]] == list(names)
+    assert closest(replace(data, name="mine"), data.num_classes - 1) == (0, ())
 
 
 def test_only_rendered_worlds_have_a_truth(data):

@@ -265,7 +265,7 @@ def test_published():
 
 def test_claims_are_numbered_and_complete():
     assert [claim.id for claim in CLAIMS if claim.paper == "ballad"] == [f"B{i}" for i in range(1, 24)]
-    assert [claim.id for claim in CLAIMS if claim.paper == "ivlm"] == [f"I{i}" for i in range(1, 15)]
+    assert [claim.id for claim in CLAIMS if claim.paper == "ivlm"] == [f"I{i}" for i in range(1, 16)]
     assert [claim.id for claim in CLAIMS if claim.paper == "vl_ltr"] == [f"V{i}" for i in range(1, 18)]
     order = list(dict.fromkeys(claim.paper for claim in CLAIMS))
     assert order == ["ivlm", "ballad", "vl_ltr"], "in the order of the lessons"
@@ -417,10 +417,10 @@ def test_rows_of_ivlm_that_its_text_ranks_otherwise():
     for dataset, rows in reported("ivlm/table6").groupby("dataset"):
         overall = rows.set_index("method")["overall"]
         rivals = overall[["Zero-shot", "Linear probing", "Full finetuning"]]
+        # "imbalanced methods are much better" can only mean those that tune the whole tower
+        assert (overall[overall.index.str.startswith("Full finetuning+")] > rivals.max()).all()
         for row in rows.to_dict("records"):
-            loses = row["method"] not in rivals and row["overall"] < rivals.max()
-            assert loses == ("text" in row["flag"].split()), row
-            assert all((f"({rival:.2f})" in row["note"]) == (row["overall"] < rival) for rival in rivals if loses)
+            assert "text" not in row["flag"].split() and (not row["key"] or dataset == "ImageNet-LT")
             # the sentence that follows it: the decoder loses to full finetuning with the same method
             if (full := row["method"].replace("Decoder", "Full finetuning")) != row["method"] and full in overall:
                 above = row["overall"] > overall[full]
@@ -435,7 +435,7 @@ def test_rows_of_ivlm_that_its_text_ranks_otherwise():
         note = rows.loc[rows["flag"] == "text", "note"].item()
         assert all(f"{energy[m]:.2f}" in note for m in ("One-Stage Algorithms", "Two-Stage Algorithms"))
     kept = set(trusted(reported("ivlm/table6"))["key"])
-    assert {"decoder_softmax", "full_balanced_softmax"} <= kept and not {"zero_shot", "zero_shot_latin"} & kept
+    assert {"decoder_softmax", "full_balanced_softmax"} <= kept and "zero_shot" not in kept
 
 
 def test_tables_of_ivlm_that_repeat_a_number_agree():

@@ -225,6 +225,7 @@ def test_modalities_show_some_classes_and_cross_out_what_is_misjudged():
 
 def test_a_schematic_has_its_boxes_in_place_and_arrows_between_their_borders():
     boxes = {"pictures": (0, 0, "data"), "tower": (1, 0, "frozen"), "head": (1, 1.5, "trained")}
+    assert legend(plots.schematic({**boxes, "nearest": (2, 0, "rule")}, []).axes[0])[-1] == "rule"
     figure = plots.schematic(boxes, [("pictures", "tower"), ("tower", "head", "(N, D)")], title="method")
     ax = figure.axes[0]
     texts = {text.get_text(): text.get_position() for text in ax.texts if text.get_text()}
@@ -659,6 +660,12 @@ def test_regions_of_a_class_that_is_named_nowhere_and_without_a_legend():
     figure = plots.decision_regions(lambda g: np.eye(3)[np.zeros(len(g), int)], POINTS, LABELS, legend=False)
     png(figure)
     assert figure.axes[0].get_legend() is None
+
+
+def test_the_boundaries_to_aim_at_are_dashed():
+    (ax,) = plots.decision_regions(halves, POINTS, LABELS, best=lambda grid: -halves(grid)).axes
+    dashed = [each for each in ax.collections if each.get_linestyle()[0][1] is not None]
+    assert len(dashed) == 2  # around each class; the regions' own borders are solid
 
 
 @pytest.mark.parametrize(

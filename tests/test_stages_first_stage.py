@@ -62,6 +62,8 @@ def test_a_decoder_reads_all_tokens_and_only_its_own_weights_change(encoded: Enc
     assert not any(parameter.requires_grad for parameter in first.classifier.parameters())
     again = fit_decoder(encoded, F.cross_entropy, seed=1, splits=("test",), **RECIPE)
     assert torch.equal(again.z["test"], first.z["test"]) and set(again.z) == {"test"}
+    small = fit_decoder(encoded, F.cross_entropy, seed=1, depth=1, first_tokens=1, splits=("test",), **RECIPE)
+    assert small.z["test"].shape == first.z["test"].shape and not torch.equal(small.z["test"], first.z["test"])
     net, tokens = DecoderClassifier(encoded.token_shape[1], 3), torch.stack([encoded.train.tokens[0][0]])
     moved = tokens.clone()
     moved[0, -1] = moved[0, -1].flip(0)
@@ -103,6 +105,7 @@ def test_bad_input_is_named(encoded: Encoded, first: FirstStage):
     for call, name in (
         (lambda: encode_layers(encoded.model, encoded.data, max_token_gb=-1.0), "max_token_gb"),
         (lambda: fit_decoder(encoded, F.cross_entropy, splits=("val",), **RECIPE), "splits"),
+        (lambda: fit_decoder(encoded, F.cross_entropy, first_tokens=0, **RECIPE), "first_tokens"),
         (lambda: finetune(encoded, F.cross_entropy, splits=("val",), **RECIPE), "splits"),
         (lambda: second_stage("tau", first, encoded.train.y, COUNTS, **RECIPE), "row"),
         (lambda: training_costs(encoded, batch_size=0), "batch_size"),

@@ -155,6 +155,28 @@ def truth(data: LongTailData) -> CritterTruth:
     )
 
 
+def closest(data: LongTailData, c: int) -> tuple[int, tuple[str, ...]]:
+    """The class that differs least from class `c`, and the attributes in which it differs; for what is shown only.
+
+    Of several one is taken that differs in a fine attribute, where there are such.
+
+    Args:
+        data: see :func:`truth`. About other data sets nothing is known: then it is the next class, and no attribute.
+        c: a class.
+    """
+    classes = len(data.class_names)
+    if data.name not in RENDERED:
+        return (c + 1) % classes, ()
+    species = species_world(RENDERED[data.name]).first(classes)
+    differs = np.hstack([species.table, species.fine])
+    differs = differs != differs[c]
+    amount = differs.sum(axis=1) - 0.5 * differs[:, len(ATTRIBUTES) :].any(axis=1)
+    amount[c] = differs.shape[1] + 1
+    other = int(amount.argmin())
+    names = zip((*ATTRIBUTES, *FINE_ATTRIBUTES), differs[other], strict=True)
+    return other, tuple(name for name, different in names if different)
+
+
 def image_attributes(images: CritterImages) -> dict[str, np.ndarray]:
     """What each of N pictures shows: attribute name -> (N,) int64, see :class:`CritterTruth`."""
     seen = shown(images._seed, images._numbers, images._traits)._asdict()

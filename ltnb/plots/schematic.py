@@ -17,9 +17,11 @@ KINDS: dict[str, dict[str, Any]] = {
     "data": {"facecolor": "#f4f4f4", "edgecolor": "#555555", "linewidth": 1.2},
     "frozen": {"facecolor": "#dfeaf4", "edgecolor": PALETTE[0], "linewidth": 1.4, "linestyle": "--"},
     "trained": {"facecolor": "#fdebd0", "edgecolor": PALETTE[1], "linewidth": 2.4},
+    "rule": {"facecolor": "#e6f4ee", "edgecolor": PALETTE[2], "linewidth": 1.4, "linestyle": "-."},
     "loss": {"facecolor": "white", "edgecolor": "black", "linewidth": 1.2},
 }
-"""Kind of a box -> its look: a frozen part has a dashed line, a trained one a thick line."""
+"""Kind of a box -> its look: a frozen part has a dashed line, a trained one a thick line, and a rule has no
+weights of its own."""
 PICTURE = 0.5
 """Inches from one small picture to the next."""
 

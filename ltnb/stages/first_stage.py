@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ltnb._checks import check_choice, check_number
+from ltnb._checks import check_choice, check_integer, check_number
 from ltnb.clip import Backbone, ImageSource, extract_features, extract_layers
 from ltnb.clip.precision import arithmetic
 from ltnb.data import FeatureData, LongTailData
@@ -119,11 +119,12 @@ class DecoderClassifier(nn.Module):
         width: W of the tokens.
         num_classes: C.
         seed: of all weights.
+        depth: blocks; the paper has three.
     """
 
-    def __init__(self, width: int, num_classes: int, seed: int = 0) -> None:
+    def __init__(self, width: int, num_classes: int, seed: int = 0, depth: int = 3) -> None:
         super().__init__()
-        self.decoder = TokenDecoder(width, depth=3, heads=4, mlp_ratio=0.5, seed=seed)
+        self.decoder = TokenDecoder(width, depth=depth, heads=4, mlp_ratio=0.5, seed=seed)
         self.classifier = reinitialized(nn.Linear(width, num_classes), seed=seed)
 
     def represent(self, tokens: Tensor) -> Tensor:
@@ -171,7 +172,14 @@ def _tokens_of(model: Backbone, x: Tensor) -> Tensor:
 
 
 def fit_decoder(
-    encoded: Encoded, loss: Loss, *, seed: int = 0, splits: Sequence[str] = SPLITS, **recipe: Any
+    encoded: Encoded,
+    loss: Loss,
+    *,
+    seed: int = 0,
+    splits: Sequence[str] = SPLITS,
+    depth: int = 3,
+    first_tokens: int | None = None,
+    **recipe: Any,
 ) -> FirstStage:
     """Train a decoder and a classifier on the tokens of a frozen tower (IVLM Eq. 7 and 8).
 
@@ -180,6 +188,8 @@ def fit_decoder(
         loss: ``loss(logits (B, C), labels (B,))`` gives a scalar; a module is copied to the tower's device.
         seed: of weights and batches.
         splits: which splits to represent.
+        depth: blocks of the decoder; the paper has three.
+        first_tokens: how many tokens of a picture the decoder reads, the class token first; None means all.
         **recipe: for `ltnb.training.fit`.
 
     Returns:
@@ -190,24 +200,26 @@ def fit_decoder(
     """
     for name in splits:
         check_choice(name, "splits", SPLITS)
+    if first_tokens is not None:
+        check_integer(first_tokens, "first_tokens", 1)
     model = encoded.model
-    net = DecoderClassifier(encoded.token_shape[1], encoded.num_classes, seed).to(model.device)
-    objective = _objective(loss, model.device, lambda net, x: net(_tokens_of(model, x)))
+    net = DecoderClassifier(encoded.token_shape[1], encoded.num_classes, seed, depth).to(model.device)
+    objective = _objective(loss, model.device, lambda net, x: net(_tokens_of(model, x)[:, :first_tokens]))
     half: Precision = "bf16" if model.precision == "bf16" else "fp32"
     history = fit(net, objective, encoded.train.tokens, precision=half, seed=seed, **recipe)
     net.requires_grad_(False)
-    z = {name: _represent(model, net, getattr(encoded, name)) for name in splits}
+    z = {name: _represent(model, net, getattr(encoded, name), first_tokens) for name in splits}
     return FirstStage(net.classifier.cpu(), z, history)
 
 
 @torch.no_grad()
-def _represent(model: Backbone, net: DecoderClassifier, split: Split) -> Tensor:
+def _represent(model: Backbone, net: DecoderClassifier, split: Split, first_tokens: int | None) -> Tensor:
     """Outputs z (N, W) of a trained decoder."""
     parts = []
     for rows in torch.arange(len(split.y)).split(256):
         x, _ = split.tokens.__getitems__(rows.tolist())
         with arithmetic(model.precision, model.device):
-            parts.append(net.represent(_tokens_of(model, x.to(model.device))).float().cpu())
+            parts.append(net.represent(_tokens_of(model, x.to(model.device))[:, :first_tokens]).float().cpu())
     return torch.cat(parts)
 
 
