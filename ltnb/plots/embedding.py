@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKERS = ("o", "^", "s", "D", "v", "P", "h", "*")
+MARKERS = ("o", "^", "s", "D", "v", "p", "<", ">")
 KIND_MARKERS = ("o", "X", "^", "s")
 ROWS_PER_COLUMN = 20
 
@@ -182,8 +182,8 @@ def tsne_panels(
             pure = neighbour_purity(x, labels)
             full = f"{title}\nneighbour of the same class: {pure:.0f} %"
             tsne(None, labels, class_names, embedding=points, title=full, legend=False, ax=ax)
-            look: dict[str, Any] = {"color": "black", "marker": "x", "linewidths": 0.9}
-            ax.scatter(*points[crossed].T, s=22, label="taken for another class", **look)
+            look: dict[str, Any] = {"color": "black", "marker": "x", "linewidths": 1.0}
+            ax.scatter(*points[crossed].T, s=16, label="taken for another class", **look)
         present = len(np.unique(to_array(labels, "labels")))
         _legend(axes.flat[-1], -(-(present + 1) // ROWS_PER_COLUMN), _size(len(points)))
         return figure
