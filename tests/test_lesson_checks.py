@@ -44,6 +44,11 @@ def image_text_loss(x, u, y, tau):
     return F.cross_entropy(F.normalize(x, dim=1) @ F.normalize(u, dim=1).T / tau, y)
 
 
+def image_text_loss_that_overflows(x, u, y, tau):
+    similar = torch.exp(F.normalize(x, dim=1) @ F.normalize(u, dim=1).T / tau)
+    return -torch.log(similar[torch.arange(len(y)), y] / similar.sum(dim=1)).mean()
+
+
 def adapter(f, w, b, residual):
     return residual * torch.relu(f @ w.T + b) + (1 - residual) * f
 
@@ -113,6 +118,7 @@ WRONG = {
     "check_image_text_loss": [
         lambda x, u, y, tau: F.cross_entropy(x @ u.T / tau, y),
         lambda x, u, y, tau: image_text_loss(x, u, y, 1 / tau),
+        lambda x, u, y, tau: image_text_loss_that_overflows(x, u, y, tau),
     ],
     "check_adapter": [
         lambda f, w, b, residual: residual * (f @ w.T + b) + (1 - residual) * f,

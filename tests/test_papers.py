@@ -264,7 +264,7 @@ def test_published():
 
 
 def test_claims_are_numbered_and_complete():
-    assert [claim.id for claim in CLAIMS if claim.paper == "ballad"] == [f"B{i}" for i in range(1, 24)]
+    assert [claim.id for claim in CLAIMS if claim.paper == "ballad"] == [f"B{i}" for i in range(1, 25)]
     assert [claim.id for claim in CLAIMS if claim.paper == "ivlm"] == [f"I{i}" for i in range(1, 16)]
     assert [claim.id for claim in CLAIMS if claim.paper == "vl_ltr"] == [f"V{i}" for i in range(1, 18)]
     order = list(dict.fromkeys(claim.paper for claim in CLAIMS))

@@ -333,7 +333,8 @@ def test_tsne_panels_cross_out_errors_and_tell_purity():
     before, after = figure.axes
     assert after.get_title(loc="left") + after.get_title() == "after\nneighbour of the same class: 100 %"
     crosses = [len(ax.collections[-1].get_offsets()) for ax in (before, after)]
-    assert crosses == [11, 1] and before.get_legend() is None and legend(after) == list(NAMES[:3])
+    assert crosses == [11, 1] and before.get_legend() is None
+    assert legend(after) == [*NAMES[:3], "taken for another class"]
     clouds = np.concatenate([cloud.get_offsets() for cloud in after.collections[:-1]])
     assert np.allclose(after.collections[-1].get_offsets()[0], clouds[5])
     png(figure)
@@ -365,6 +366,12 @@ def test_loss_curves():
     assert first.lines[0].get_xdata().tolist() == [1, 2]
     png(figure)
     assert len(plots.loss_curves({"C": [3.0, 2.0]}).axes) == 1
+
+
+def test_loss_curves_that_coincide_are_both_seen():
+    ax = plots.loss_curves({f"{i}": [2.0, 1.0] for i in range(12)}).axes[0]
+    looks = [(line.get_color(), line.get_linestyle()) for line in ax.lines]
+    assert len(set(looks)) == 12 and all(a[1] != b[1] for a, b in itertools.pairwise(looks))
 
 
 def test_step_curve_is_a_running_mean():
@@ -451,6 +458,9 @@ def test_gain_intervals_are_means_and_bootstraps_over_classes():
         (bar,) = [line.get_xdata() for line in ax.lines if list(line.get_ydata()) == [1, 1]]
         known = noisy[mask][np.isfinite(noisy[mask])]
         assert np.ptp(bar) / 2 == pytest.approx(1.96 * known.std(ddof=1) / len(known) ** 0.5, rel=0.2)
+    ends = [ax.get_xlim() for ax in plots.gain_intervals({"up": up, "noisy": noisy}, groups, one_scale=True).axes]
+    own = [ax.get_xlim() for ax in figure.axes]
+    assert len(set(own)) > 1 and set(ends) == {(min(low for low, _ in own), max(high for _, high in own))}
     single = plots.gain_intervals({"a": np.array([1.0, np.nan, 2.0])}, shot_groups([300, 50, 3]))
     assert len(single.axes) == 4 and not single.axes[0].get_legend()
 

@@ -304,8 +304,14 @@ def test_any_logits_can_be_adjusted_as_validation_chooses(bench):
     right = {part: 2.0 * torch.eye(len(COUNTS))[bench.y[part]] for part in ("val", "test")}
     scorer, tau = adjust_as_chosen(bench, lambda part: right[part] + 1.5 * favoured)
     assert 1.0 <= tau <= 2.0 and torch.equal(scorer("test").argmax(dim=1), bench.y["test"]), "taken off again"
+    finer = {tau: adjust_as_chosen(bench, lambda part: right[part] + 0.1 * favoured, (tau,)) for tau in (0.0, 0.1)}
+    assert [tau for _, tau in finer.values()] == [0.0, 0.1]
+    assert torch.allclose(finer[0.1][0]("val") - finer[0.1][0]("val").mean(), right["val"] - right["val"].mean())
     without = Bench(made(val=False), linear=QUICK)
     assert adjust_as_chosen(without, without.on_unit(without.probe))[1] == 1.0
+    assert adjust_as_chosen(without, without.on_unit(without.probe), (0.0, 0.1))[1] == 1.0
+    with pytest.raises(ValueError, match=r"strengths must be at least one number, got \(\)"):
+        adjust_as_chosen(bench, bench.on_unit(bench.probe), ())
 
 
 def test_encoding_gives_features_as_they_come_and_texts_of_length_one():

@@ -137,7 +137,9 @@ def check_marc(yours: Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]) -> Non
 
 def check_image_text_loss(yours: Callable[[Tensor, Tensor, Tensor, float], Tensor]) -> None:
     """``yours(images (N, D), texts (C, D), labels (N,), tau) -> scalar``: BALLAD Eq. 2 over all class prompts."""
-    cases = [(x, u, torch.arange(6) % 4, tau) for (x, u), tau in zip(_embeddings(), (0.07, 0.5, 1.0), strict=True)]
+    cases = [(x, u, torch.arange(6) % 4, tau) for (x, u), tau in zip(_embeddings(), (0.07, 1.0, 0.01), strict=True)]
+    x, u, y, tau = cases[-1]
+    cases[-1] = (u[(y + 1) % 4] + 0.01 * x, u, y, tau)  # next to a wrong text: exp(1 / 0.01) overflows in float32
     _compare("image-text loss", yours, ImageTextCrossEntropy(), cases)
 
 

@@ -202,7 +202,7 @@ def _published(paper: str | None, columns: Sequence[str]) -> pd.DataFrame | None
     if {"dataset", "key"} <= set(published.columns):
         published = published[published["key"] != ""]
     if "gap" in columns and {"many", "few"} <= set(published.columns):
-        published = published.assign(gap=published["many"] - published["few"])
+        published = published.assign(gap=(published["many"] - published["few"]).round(2))
     return published
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MARKERS = ("o", "^", "s", "X", "v", "P", "D", "*")
+MARKERS = ("o", "^", "s", "D", "v", "p", "<", ">")
 KIND_MARKERS = ("o", "X", "^", "s")
 ROWS_PER_COLUMN = 20
 
@@ -105,7 +105,7 @@ def tsne(
     columns = -(-len(present) // ROWS_PER_COLUMN) if legend else 0
     with context():
         ax = axes_for(ax, width=5.0 + 1.7 * columns, height=4.6)
-        size = float(np.clip(9000 / max(len(classes), 1), 7, 34))
+        size = _size(len(classes))
         for label, colour, marker in zip(present, colours, markers, strict=True):
             name: str | None = class_names[label]
             for kind, shape in marker_of.items():
@@ -113,8 +113,9 @@ def tsne(
                 look: dict[str, Any] = {
                     "color": [colour],
                     "marker": marker if kinds is None else shape,
-                    "alpha": 0.8,
-                    "linewidths": 0,
+                    "alpha": 0.85,
+                    "edgecolors": "white",
+                    "linewidths": 0.5,
                 }
                 if len(here):
                     ax.scatter(here[:, 0], here[:, 1], s=size, label=name, **look)
@@ -125,14 +126,7 @@ def tsne(
         ax.set(xticks=[], yticks=[], xlabel="t-SNE 1 (no unit)", ylabel="t-SNE 2 (no unit)")
         ax.spines[["top", "right"]].set_visible(True)
         if legend:
-            draw_legend(
-                ax,
-                loc="upper left",
-                bbox_to_anchor=(1.0, 1.0),
-                ncols=columns,
-                fontsize=8,
-                markerscale=max(1.0, (34 / size) ** 0.5),
-            )
+            _legend(ax, columns, size)
         title_above(ax, title)
         return figure_of(ax)
 
@@ -187,12 +181,27 @@ def tsne_panels(
             points = tsne_embedding(x / np.linalg.norm(x, axis=1, keepdims=True), seed=seed)
             pure = neighbour_purity(x, labels)
             full = f"{title}\nneighbour of the same class: {pure:.0f} %"
-            tsne(None, labels, class_names, embedding=points, title=full, legend=ax is axes.flat[-1], ax=ax)
-            ax.scatter(*points[crossed].T, s=22, color="black", marker="x", linewidths=0.9)
+            tsne(None, labels, class_names, embedding=points, title=full, legend=False, ax=ax)
+            look: dict[str, Any] = {"color": "black", "marker": "x", "linewidths": 1.0}
+            ax.scatter(*points[crossed].T, s=16, label="taken for another class", **look)
+        present = len(np.unique(to_array(labels, "labels")))
+        _legend(axes.flat[-1], -(-(present + 1) // ROWS_PER_COLUMN), _size(len(points)))
         return figure
 
 
+def _size(n: int) -> float:
+    """Area of each of n points."""
+    return float(np.clip(9000 / max(n, 1), 7, 34))
+
+
+def _legend(ax: Axes, columns: int, size: float) -> None:
+    """Classes right of the axes, their markers large enough to be told apart."""
+    larger = max(1.0, (34 / size) ** 0.5)
+    look: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1.0, 1.0), "fontsize": 8}
+    draw_legend(ax, ncols=columns, markerscale=larger, **look)
+
+
 def _looks(n: int) -> tuple[list[str], list[str]]:
-    """Colours and markers for n classes: the palette with one marker, then again with the next; all differ up to 64."""
+    """Colours and markers for n classes: neighbours differ in both, and no look comes twice up to 64."""
     colours = [PALETTE[i % len(PALETTE)] for i in range(n)]
-    return colours, [MARKERS[i // len(PALETTE) % len(MARKERS)] for i in range(n)]
+    return colours, [MARKERS[(i + i // len(PALETTE)) % len(MARKERS)] for i in range(n)]

@@ -27,6 +27,7 @@ def gain_intervals(
     kinds: Mapping[str, str] | None = None,
     xlabel: str = "gain in accuracy (points)",
     title: str | None = None,
+    one_scale: bool = False,
     seed: int = 0,
 ) -> Figure:
     """A point a method and group: the mean gain over classes, with a 95 % interval.
@@ -44,6 +45,7 @@ def gain_intervals(
             gives all methods one look.
         xlabel: What the gain is of.
         title: Title above the panels.
+        one_scale: Whether all panels have the same horizontal axis, so that groups can be compared.
         seed: Of the bootstrap.
 
     Returns:
@@ -82,6 +84,10 @@ def gain_intervals(
             known = np.isfinite(np.stack([gain[mask] for gain in values.values()])).any(axis=0)
             title_above(ax, f"{group} ({known.sum()} class{'es' if known.sum() != 1 else ''})")
             ax.tick_params(axis="y", labelleft=ax is axes[0, 0], length=0)
+        if one_scale:
+            ends = [ax.get_xlim() for ax in axes.flat]
+            for ax in axes.flat:
+                ax.set_xlim(min(low for low, _ in ends), max(high for _, high in ends))
         axes[0, 0].set_yticks(range(len(values)), drawable(list(values)), parse_math=False)
         figure.supxlabel(sentence(xlabel), fontsize=axes[0, 0].xaxis.label.get_size())
         if title:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
+from ltnb._checks import fail
 from ltnb._seeds import generator_of
 from ltnb.heads._classifier import uniform_linear
 from ltnb.losses import (
@@ -67,18 +68,25 @@ def adjusted(bench: Bench, key: str, tau: float = 1.0) -> Scorer:
     return lambda part: logit_adjust(bench.probe(bench.x[part]), bench.data.class_counts, tau)
 
 
-def adjust_as_chosen(bench: Bench, logits: Scorer) -> tuple[Scorer, float]:
+def adjust_as_chosen(bench: Bench, logits: Scorer, strengths: Sequence[float] = TAUS) -> tuple[Scorer, float]:
     """Logits less tau times the log prior, and tau: chosen on validation, 1 without.
 
     Args:
         bench: labels and class counts.
         logits: of any classifier; cosines must have been divided by their temperature.
+        strengths: what validation chooses from; of equally good ones the first is taken.
+
+    Raises:
+        ValueError: there is no strength.
     """
+    if not strengths:
+        fail("strengths", "at least one number", strengths)
 
     def less(tau: float) -> Scorer:
         return lambda part: logit_adjust(logits(part), bench.data.class_counts, tau)
 
-    return bench.choose({tau: less(tau) for tau in TAUS}, otherwise=1.0)
+    asked = strengths if "val" in bench.x else (1.0,)
+    return bench.choose({tau: less(tau) for tau in asked}, otherwise=1.0)
 
 
 def adjusted_as_chosen(bench: Bench, key: str) -> Scorer:
