@@ -79,6 +79,7 @@ def test_a_picture_is_right_where_its_nearest_prompt_is_that_of_what_it_shows():
             there = [i for i in there if seen["companion"][i] != 12]
         right = [bool(said[name][i] == true[i]) for i in there]
         assert found[name].right.tolist() == right
+        assert found[name].said.tolist() == [said[name][i] for i in there]
         assert found[name].chance == pytest.approx(100 / len(prompts))
         assert found[name].rare.tolist() == [bool(true[i] == RARE.get(name, -1)) for i in there]
         p = sum(right) / len(right)

@@ -484,6 +484,9 @@ def test_answer_intervals_are_shares_and_bootstraps_over_pictures():
     assert legend(ax) == ["a", "b", "guessing"]
     single = plots.answer_intervals({"all right": Answers(np.ones(3, dtype=bool), 50.0)})
     assert legend(single.axes[0]) == ["right", "guessing"]
+    near = {name: Answers(np.arange(100) < share, 50.0) for name, share in {"over": 52, "under": 49, "far": 80}.items()}
+    asides = [np.sign(text.get_position()[0]) for text in plots.answer_intervals(near).axes[0].texts]
+    assert asides == [1, -1, 0]  # beside the mark of guessing, not on it
 
 
 def test_image_grid():

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltnb._checks import fail
-from ltnb.critters.attributes import ATTRIBUTES, COLOURS, LIMBS, SHAPES, SURROUNDINGS, TEXTURES
+from ltnb.critters.attributes import ATTRIBUTES, COLOURS, LIMBS, OUTDOORS, SHAPES, SURROUNDINGS, TEXTURES
 from ltnb.critters.words import (
     ACCESSORY_PHRASES,
     BESIDE,
@@ -49,29 +49,35 @@ class Mentioned:
     """of their captions that mention it with the true word, 0 to 1; NaN without a picture"""
 
 
-def mentions(captions: Sequence[str], table: np.ndarray) -> dict[str, Mentioned]:
+def mentions(captions: Sequence[str], table: np.ndarray, style: np.ndarray) -> dict[str, Mentioned]:
     """How often a caption mentions what its picture shows, attribute by attribute.
 
     Pictures whose companion has the shape of the animal itself are left out, since one word would count for both.
+    Habitat, weather and cover are asked of photographs alone: sketches, cut-outs and mock-ups do not show them.
 
     Args:
         captions: N captions.
         table: (N, 11) what the pictures show, as :func:`ltnb.critters.captions.stream_batch` gives it.
+        style: (N,) their styles, as :func:`ltnb.critters.captions.stream_style` gives them.
 
     Returns:
         Attribute of :data:`PATTERNS` -> how often.
 
     Raises:
-        ValueError: there is not one row of the table for each caption.
+        ValueError: there is not one row of the table, or one style, for each caption.
     """
     table = np.asarray(table)
     if table.shape != (len(captions), len(COLUMNS)):
         fail("table", f"of shape ({len(captions)}, {len(COLUMNS)}) like captions", table.shape)
+    style = np.asarray(style)
+    if style.shape != (len(captions),):
+        fail("style", f"of shape ({len(captions)},) like captions", style.shape)
     values = {name: [words[i] for i in table[:, k]] for k, (name, words) in enumerate(COLUMNS.items())}
     apart = np.array(values["shape"]) != np.array(values["companion"])
     found = {}
     for name, said in PATTERNS.items():
-        there = [i for i, value in enumerate(values[name]) if value in said and apart[i]]
+        asked = apart & (style == 0) if name in OUTDOORS else apart
+        there = [i for i, value in enumerate(values[name]) if value in said and asked[i]]
         told = [bool(re.search(rf"\b(?:{said[values[name][i]]})\b", captions[i])) for i in there]
         found[name] = Mentioned(len(there), float(np.mean(told)) if told else float("nan"))
     return found

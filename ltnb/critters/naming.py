@@ -78,6 +78,8 @@ class Named(Answers):
 
     rare: np.ndarray
     """(N,) bool, whether the true value is the rare one; all False where the attribute has none"""
+    said: np.ndarray
+    """(N,) the place of the nearest prompt among the values"""
 
 
 def random_attributes(count: int, rng: np.random.Generator) -> np.ndarray:
@@ -136,10 +138,11 @@ def name_attributes(model: Backbone, x: Tensor, seen: dict[str, np.ndarray]) -> 
         if attribute == "companion_colour":
             there &= seen["companion"] < len(SHAPES)
         weights = zero_shot_weights(model, words, prompts).cpu()
-        right = (x @ weights.T).argmax(dim=1).numpy()[there] == value[there]
+        said = (x @ weights.T).argmax(dim=1).numpy()[there]
+        right = said == value[there]
         rare = np.zeros(len(right), dtype=bool)
         if attribute in RARE_VALUES:
             spoken = RARE_VALUES[attribute]
             rare = value[there] == words.index(HABITAT_PHRASES[spoken] if attribute == "habitat" else spoken)
-        named[attribute] = Named(right, 100 / len(words), rare)
+        named[attribute] = Named(right, 100 / len(words), rare, said)
     return named

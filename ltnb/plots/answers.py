@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 LEVEL = 95
 DRAWS = 500
+BESIDE = 3.0
+"""Points between a share and guessing below which the number would stand on the mark of guessing."""
 
 
 def answer_intervals(
@@ -89,7 +91,8 @@ def answer_intervals(
         ax.plot(guess, range(len(names)), "|", color="black", markersize=13, markeredgewidth=2.0, gid="chance")
         for place, name in enumerate(names):
             mean = 100 * float(np.mean(values[name]))
-            ax.annotate(f"{mean:.0f}", (mean, place), (0, 7), textcoords="offset points", ha="center", fontsize=7.5)
+            aside = 0 if abs(mean - guess[place]) > BESIDE else 9 if mean >= guess[place] else -9  # not on the mark
+            ax.annotate(f"{mean:.0f}", (mean, place), (aside, 7), textcoords="offset points", ha="center", fontsize=7.5)
         ax.set(xlim=(0, 104), ylim=(len(names) - 0.4, -0.7), ylabel="", xlabel=sentence(xlabel))
         ax.set_yticks(range(len(names)), drawable(names), parse_math=False)
         ax.tick_params(axis="y", length=0)
