@@ -71,8 +71,8 @@ def linguistic_score(u, t, x, y, tau):
 
 def language_guided_text(x, anchors):
     q, k = (F.layer_norm(part, part.shape[-1:]) for part in (x, anchors))
-    weights = torch.einsum("nd,cmd->ncm", q, k).div(x.shape[1] ** 0.5).softmax(-1)
-    g = torch.einsum("ncm,cmd->ncd", weights, anchors)
+    weights = torch.einsum("bd,cmd->bcm", q, k).div(x.shape[1] ** 0.5).softmax(-1)
+    g = torch.einsum("bcm,cmd->bcd", weights, anchors)
     return F.cosine_similarity(x[:, None], g, dim=-1)
 
 
