@@ -284,6 +284,15 @@ def test_a_lesson_finds_its_parameters_by_itself(shell):
     assert shell.user_ns["lesson"].record.seed == 9
 
 
+def test_a_lesson_finds_its_parameters_where_no_history_is_kept(shell):
+    """As nbval runs it: the names are those of the lesson's own cell, the values those of the notebook."""
+    cell = "\n".join(f"{name} = {value!r}" for name, value in PARAMETERS.items())
+    for source in (cell, "seed = 7", "from ltnb.lesson import start", "lesson = start('07_your_features')"):
+        shell.run_cell(source, store_history=False)
+    found = shell.user_ns["lesson"].record.parameters
+    assert found["seed"] == 7 and found["dataset"] == "critters_lt"
+
+
 def test_outside_of_a_notebook_parameters_are_given():
     with pytest.raises(ValueError, match="parameters must be given outside of a notebook, got None"):
         frame.start("02_ballad")

@@ -246,7 +246,7 @@ def start(lesson: str, parameters: Mapping[str, Any] | None = None, **choices: S
     from ltnb.plots import use_style
 
     if parameters is None:
-        parameters = notebook_parameters()
+        parameters = notebook_parameters(lesson)
     kinds = {"dataset": str, "backbone": str, "profile": str, "seed": int, "out": str, "device": str, "precision": str}
     for name, kind in kinds.items():
         if not isinstance(parameters.get(name), kind):

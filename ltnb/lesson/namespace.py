@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from typing import Any
 
 from ltnb._literals import literal_assignments
+from ltnb._project import project_root
 
 
-def notebook_parameters() -> dict[str, Any]:
+def notebook_parameters(lesson: str) -> dict[str, Any]:
     """The parameters of the notebook that runs, see :func:`parameters_among`.
+
+    Where the notebook's history is not kept, as nbval runs it, the names are those of the lesson's own parameters cell.
+
+    Args:
+        lesson: name of the notebook without its ending.
 
     Raises:
         ValueError: called from elsewhere.
@@ -20,7 +27,18 @@ def notebook_parameters() -> dict[str, Any]:
     shell = None if ipython is None else ipython.get_ipython()
     if shell is None:
         raise ValueError("parameters must be given outside of a notebook, got None")
-    return parameters_among(shell.user_ns["In"], shell.user_ns)
+    values = shell.user_ns
+    return parameters_among(values["In"], values) or parameters_among(_parameters_cell(lesson), values)
+
+
+def _parameters_cell(lesson: str) -> list[str]:
+    """The cell tagged ``parameters`` of a lesson of the checkout; empty where there is none."""
+    root = project_root()
+    path = None if root is None else root / "notebooks" / f"{lesson}.ipynb"
+    if path is None or not path.is_file():
+        return []
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if "parameters" in cell["metadata"].get("tags", [])]
 
 
 def parameters_among(cells: Iterable[str], values: Mapping[str, Any]) -> dict[str, Any]:
