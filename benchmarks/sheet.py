@@ -12,21 +12,18 @@ from pathlib import Path
 import numpy as np
 
 from ltnb import plots
-from ltnb.critters.attributes import NONE, WEATHERS
-from ltnb.critters.truth import VALUES
+from ltnb.critters.attributes import ATTRIBUTES
+from ltnb.critters.truth import VALUES, CritterTruth
 from ltnb.data import load, truth
 
 SPECIES, INDIVIDUALS = 18, 20
 
 
-def shows(attributes: dict[str, int]) -> str:
-    """What one picture shows: the animal, its companion, what is around them."""
-    word = {name: VALUES[name][value] for name, value in attributes.items() if value >= 0}
-    extras = (word[name] for name in ("weather", "accessory", "cover"))
-    around = ", ".join([word["habitat"], *(extra for extra in extras if extra not in (NONE, WEATHERS[0]))])
+def shows(known: CritterTruth, i: int) -> str:
+    """What test picture i shows: the animal, and what is around it."""
+    word = {name: VALUES[name][known.images["test"][name][i]] for name in ATTRIBUTES}
     animal = f"{word['texture']} {word['colour']} {word['shape']}, {word['second_colour']} {word['limbs']}"
-    beside = "alone" if word["companion"] == NONE else f"by {word['companion_colour']} {word['companion']}"
-    return "; ".join([animal, beside, around])
+    return f"{animal}; {known.in_words('test', i)}"
 
 
 def main() -> None:
@@ -41,8 +38,8 @@ def main() -> None:
     names = [f"{data.class_names[c]}: {data.class_counts[c]}" for c in shown]
     plots.save(plots.image_grid(pictures, names, columns=6, size=1.25), folder / "critters.png")
     rows = np.random.default_rng(0).permutation(len(data.test))[:INDIVIDUALS]
-    seen = truth(data).images["test"]
-    labels = [shows({name: int(values[i]) for name, values in seen.items()}) for i in rows]
+    known = truth(data)
+    labels = [shows(known, int(i)) for i in rows]
     plots.save(
         plots.image_grid([data.test[int(i)][0] for i in rows], labels, columns=5, size=1.7),
         folder / "critters_individuals.png",

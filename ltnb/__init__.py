@@ -12,7 +12,7 @@ from types import ModuleType
 __version__ = "0.1.0"
 
 _PARTS = (
-    *("losses", "heads", "samplers", "metrics", "anchors", "retrieval", "tuning", "regime"),
+    *("losses", "heads", "samplers", "metrics", "anchors", "retrieval", "tuning", "regime", "stages"),
     *("clip", "data", "training", "plots", "papers", "results", "lesson", "runner", "critters"),
 )
 

@@ -13,6 +13,7 @@ from ltnb import results as results
 from ltnb import retrieval as retrieval
 from ltnb import runner as runner
 from ltnb import samplers as samplers
+from ltnb import stages as stages
 from ltnb import training as training
 from ltnb import tuning as tuning
 

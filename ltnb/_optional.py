@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Iterable
 
-_PIP = {"google.protobuf": "protobuf", "open_clip": "open_clip_torch", "sklearn": "scikit-learn"}
+_PIP = {"IPython": "ipython", "google.protobuf": "protobuf", "open_clip": "open_clip_torch", "sklearn": "scikit-learn"}
 """Module -> package, where the names differ."""
 
 CHARTS = ("matplotlib", "seaborn")

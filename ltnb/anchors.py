@@ -175,6 +175,36 @@ def select_anchors(
     return anchors, padding_mask, indices
 
 
+def scores_in_turn(scores: Tensor, text_labels: Tensor, kinds: Tensor) -> Tensor:
+    """Scores under which kinds of sentences take turns in `select_anchors`: first the best of each kind, and so on.
+
+    Args:
+        scores: (S,) numbers, smaller is better.
+        text_labels: (S,) integer classes.
+        kinds: (S,) integers or bools, e.g. whether a sentence is a prompt.
+
+    Returns:
+        int64 (S,): the rank of a sentence among those of its class and kind, from 0; of equal scores the earlier first.
+
+    Raises:
+        ValueError: If shapes do not fit together, or classes and kinds are no integers from 0 on.
+
+    Example:
+        >>> import torch
+        >>> from ltnb.anchors import scores_in_turn
+        >>> of_one_class, is_prompt = torch.zeros(4).long(), torch.tensor([True, True, False, False])
+        >>> scores_in_turn(torch.tensor([0.1, 0.2, 0.9, 0.3]), of_one_class, is_prompt).tolist()
+        [0, 1, 1, 0]
+    """
+    text_labels = check_targets(text_labels, "text_labels", len(scores))
+    kinds = check_targets(kinds.long() if kinds.dtype == torch.bool else kinds, "kinds", len(scores))
+    order = scores.sort(stable=True).indices
+    group = text_labels * (int(kinds.max()) + 1) + kinds
+    ranks = torch.empty_like(order)
+    ranks[order] = _rank_in_class(group[order])
+    return ranks
+
+
 def _rank_in_class(labels: Tensor) -> Tensor:
     """For each position how many earlier ones have the same label."""
     by_class = labels.sort(stable=True)

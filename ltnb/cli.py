@@ -11,11 +11,14 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from ltnb import __version__
 from ltnb.runner.display import make_printable
 from ltnb.runner.plan import Task, plan, plan_one
+
+if TYPE_CHECKING:
+    from ltnb.results import Record
 
 __all__ = ["main"]
 
@@ -89,7 +92,9 @@ def _parser() -> argparse.ArgumentParser:
 
     report = commands.add_parser("report", help="print the table of finished runs; write their records")
     report.add_argument("--profile", default="quick", metavar="NAME", help="folder under RUNS_DIR (default: quick)")
-    report.add_argument("--write-records", action="store_true", help="collect them into figures/records/<lesson>.json")
+    report.add_argument(
+        "--write-records", action="store_true", help="collect them into figures/records/<lesson>.json and the README"
+    )
     report.set_defaults(action=_report)
 
     for command in (reproduce, run, report):
@@ -105,8 +110,16 @@ def _reproduce(arguments: argparse.Namespace) -> int:
 
     profile = load_profile(arguments.profile)
     seeds = check_seeds(arguments.seeds) if arguments.seeds else ()
-    tasks = plan(profile, arguments.runs_dir, arguments.only, seeds)
-    return _execute(tasks, arguments, arguments.runs_dir / profile.name)
+    tasks, folder = plan(profile, arguments.runs_dir, arguments.only, seeds), arguments.runs_dir / profile.name
+    if profile.name != "standard" or arguments.force:
+        return _execute(tasks, arguments, folder)
+    from ltnb.runner.committed import committed_record
+
+    known = {task.folder: record for task in tasks if (record := committed_record(task)) is not None}
+    for task in tasks:
+        if task.folder in known:
+            print(f"{task.label}: its record is committed, and code and parameters are the same", file=sys.stderr)
+    return _execute([task for task in tasks if task.folder not in known], arguments, folder, list(known.values()))
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -125,18 +138,19 @@ def _run(arguments: argparse.Namespace) -> int:
     return _execute([plan_one(arguments.lesson, parameters, folder)], arguments, folder)
 
 
-def _execute(tasks: list[Task], arguments: argparse.Namespace, folder: Path) -> int:
+def _execute(tasks: list[Task], arguments: argparse.Namespace, folder: Path, known: Sequence[Record] = ()) -> int:
+    """Run tasks and print what they found, together with records that are known already."""
     from ltnb.runner import folders
     from ltnb.runner.display import Display
     from ltnb.runner.doctor import absent_tools
     from ltnb.runner.execution import available_cores, run_all, run_on_cluster
-    from ltnb.runner.table import results_table
+    from ltnb.runner.table import record_in
 
     if absent := absent_tools():
         raise ValueError(f"running lessons needs {', '.join(absent)}: pip install 'ltnb[notebooks]'")
     jobs = arguments.jobs
     if jobs is None:
-        jobs = min(len(tasks), max(1, available_cores() // 2))
+        jobs = max(1, min(len(tasks), available_cores() // 2))
     if jobs < 1:
         raise ValueError(f"--jobs must be at least 1, got {jobs}")
     with folders.lock(folder) as lock_fd:
@@ -148,7 +162,8 @@ def _execute(tasks: list[Task], arguments: argparse.Namespace, folder: Path) -> 
                 results = run_on_cluster(tasks, arguments.scheduler, display)
             else:
                 results = run_all(tasks, jobs, display, lock_fd)
-    print(results_table([result.folder for result in results if result.status != "failed"]))
+    found = [record_in(result.folder) for result in results if result.status != "failed"]
+    _print_tables([*known, *(record for record in found if record is not None)])
     print(f"\nexecuted notebooks, figures and records: {os.path.relpath(folder)}")
     failed = [result for result in results if result.status == "failed"]
     for result in failed:
@@ -158,17 +173,24 @@ def _execute(tasks: list[Task], arguments: argparse.Namespace, folder: Path) -> 
 
 
 def _report(arguments: argparse.Namespace) -> int:
-    from ltnb.runner.table import finished_folders, results_table, write_records
+    from ltnb.runner.readme import write_section
+    from ltnb.runner.table import finished_folders, record_in, write_records
 
     folder = arguments.runs_dir / arguments.profile
     found = finished_folders(folder)
     if not found:
         raise FileNotFoundError(f"no finished runs in {folder}: run ltnb reproduce --profile {arguments.profile}")
-    print(results_table(found))
+    _print_tables([record for folder in found if (record := record_in(folder)) is not None])
     if arguments.write_records:
-        for path in write_records(found):
+        for path in filter(None, [*write_records(found), write_section()]):
             print(f"wrote {os.path.relpath(path)}")
     return 0
+
+
+def _print_tables(records: Sequence[Record]) -> None:
+    from ltnb.runner.table import claims_table, results_table
+
+    print("\n\n".join(filter(None, (results_table(records), claims_table(records)))))
 
 
 def _doctor(arguments: argparse.Namespace) -> int:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,9 @@ class Report:
         f1: Macro F1 over the same classes.
         per_class: ``np.float64`` array of shape (C,), recall of each class, NaN where it has no test image.
         convention: Bounds of the groups, ``"strict"`` or ``"inclusive"``.
+        standard_errors: ``overall``, ``many``, ``medium`` and ``few`` -> how far the number is off by chance because
+            the test images of each class are a sample, in points; the classes are taken as given. ``None`` where the
+            number is ``None`` or a class has a single image.
 
     Example:
         >>> from ltnb.metrics import evaluate
@@ -44,6 +47,7 @@ class Report:
     f1: float
     per_class: np.ndarray
     convention: Convention
+    standard_errors: dict[str, float | None] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
         """Everything as plain Python values, ready for JSON; classes without test images are ``None``."""
@@ -108,6 +112,17 @@ def evaluate(predictions: Any, targets: Any, class_counts: Any, convention: Conv
         chosen = groups[name] & seen
         return 100 * float(recall[chosen].mean()) if chosen.any() else None
 
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = recall * (1 - recall) / (support - 1)  # of each recall, unbiased
+
+    def error(weights: np.ndarray) -> float | None:
+        used = weights > 0
+        if not used.any() or (support[used] < 2).any():
+            return None
+        return 100 * float(np.sqrt((weights[used] ** 2 * variance[used]).sum() / weights.sum() ** 2))
+
+    errors = {"overall": error(support.astype(float))}
+    errors |= {name: error((groups[name] & seen).astype(float)) for name in ("many", "medium", "few")}
     return Report(
         overall=100 * float(hits.sum()) / len(true),
         many=group("many"),
@@ -118,6 +133,7 @@ def evaluate(predictions: Any, targets: Any, class_counts: Any, convention: Conv
         f1=100 * float(f1[involved].mean()),
         per_class=np.where(seen, 100 * recall, np.nan),
         convention=convention,
+        standard_errors=errors,
     )
 
 

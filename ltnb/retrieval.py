@@ -72,6 +72,77 @@ def top_images(
     return result[0] if single else result
 
 
+@torch.no_grad()
+def average_precision(query_emb: Tensor, image_emb: Tensor, relevant: Tensor) -> Tensor:
+    """How far up the relevant images stand when all are sorted by their cosine with a query.
+
+    The mean, over the relevant images, of the precision at the place of each: 1 if all of them come first, about their
+    share if the order is random. Of equally similar images those that are not relevant come first.
+
+    Args:
+        query_emb: (Q, D) floating point, any length.
+        image_emb: (N, D) floating point, any length, on the same device.
+        relevant: (Q, N) bool.
+
+    Returns:
+        (Q,) float64, NaN where no image is relevant.
+
+    Raises:
+        ValueError: If an embedding is no finite floating-point tensor, or shapes do not fit together.
+
+    Example:
+        >>> import torch
+        >>> from ltnb.retrieval import average_precision
+        >>> pictures = torch.tensor([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])
+        >>> average_precision(torch.tensor([[1.0, 0.0]]), pictures, torch.tensor([[True, True, False]]))
+        tensor([0.8333], dtype=torch.float64)
+    """
+    check_features(query_emb, "query_emb")
+    check_features(image_emb, "image_emb", width=query_emb.shape[1])
+    if relevant.shape != (len(query_emb), len(image_emb)) or relevant.dtype != torch.bool:
+        fail("relevant", f"bool of shape ({len(query_emb)}, {len(image_emb)})", relevant)
+    dtype = torch.promote_types(torch.promote_types(query_emb.dtype, image_emb.dtype), torch.float32)
+    with without_autocast(query_emb):
+        similarity = unit(query_emb.to(dtype)) @ unit(image_emb.to(dtype)).T
+    irrelevant_first = relevant.to(torch.uint8).sort(dim=1, stable=True).indices
+    order = similarity.gather(1, irrelevant_first).sort(dim=1, descending=True, stable=True).indices
+    hits = relevant.gather(1, irrelevant_first.gather(1, order)).double()
+    places = torch.arange(1, hits.shape[1] + 1, device=hits.device)
+    return (hits * hits.cumsum(dim=1) / places).sum(dim=1) / hits.sum(dim=1)
+
+
+@torch.no_grad()
+def modality_gap(image_emb: Tensor, text_emb: Tensor, query_emb: Tensor, k: int = 20) -> tuple[float, float]:
+    """How far apart images and texts lie, and how often a search among both finds a text.
+
+    Args:
+        image_emb: (N, D) floating point, any length.
+        text_emb: (S, D).
+        query_emb: (Q, D) images that search.
+        k: Neighbours looked at, 1 to N + S.
+
+    Returns:
+        The distance of the mean image from the mean text, all of length 1 (0 to 2), and the share of texts among the k
+        nearest of a query, 0 to 1; S / (N + S) if both lay in one place.
+
+    Raises:
+        ValueError: If an embedding is no finite floating-point tensor, widths differ, or ``k`` is out of its range.
+
+    Example:
+        >>> import torch
+        >>> from ltnb.retrieval import modality_gap
+        >>> images, texts = torch.tensor([[1.0, 0.0], [0.8, 0.6]]), torch.tensor([[0.0, 1.0]])
+        >>> apart, share = modality_gap(images, texts, images, k=2)
+        >>> round(apart, 3), share
+        (1.14, 0.0)
+    """
+    images = unit(check_features(image_emb, "image_emb"))
+    texts = unit(check_features(text_emb, "text_emb", width=images.shape[1]))
+    check_features(query_emb, "query_emb", width=images.shape[1])
+    found = top_images(query_emb, torch.cat([images, texts]), k)
+    return float((images.mean(0) - texts.mean(0)).norm()), float((found >= len(images)).double().mean())
+
+
 def _first_of_the_best(similarity: Tensor, k: int) -> Tensor:
     """Columns of the k greatest of each row, of equal ones the first, in ascending order: int64 (Q, k)."""
     values, columns = similarity.topk(k, dim=1)

@@ -9,7 +9,7 @@ import pytest
 import torch
 from contract.oracles import cosine, log_softmax_at
 
-from ltnb.anchors import image_batch, score_sentences, select_anchors
+from ltnb.anchors import image_batch, score_sentences, scores_in_turn, select_anchors
 from ltnb.losses import ClassWiseContrastiveLoss
 
 
@@ -141,3 +141,21 @@ def test_image_batch_draws_all_images_of_a_class_equally_often():
     for seed in range(2000):
         draws[image_batch(np.zeros(20, dtype=int), 5, seed=seed).numpy()] += 1
     assert np.abs(draws - 500).max() < 5 * math.sqrt(2000 * 0.25 * 0.75)
+
+
+def test_kinds_take_turns():
+    """Step by step: of each class the best of each kind, then the second best of each."""
+    rng = np.random.default_rng(0)
+    scores = torch.from_numpy(rng.integers(6, size=40) / 2)  # many ties
+    labels, kinds = torch.from_numpy(rng.integers(4, size=40)), torch.from_numpy(rng.integers(2, size=40))
+    found = scores_in_turn(scores, labels, kinds.bool())
+    for c in range(4):
+        for kind in range(2):
+            rows = [i for i in range(40) if labels[i] == c and kinds[i] == kind]
+            for place, i in enumerate(sorted(rows, key=lambda i: (float(scores[i]), i))):
+                assert found[i] == place
+    chosen = select_anchors(torch.eye(40), labels, found, 4)[2]
+    for row in chosen:
+        assert sorted(kinds[row].tolist()) == [0, 0, 1, 1]
+    with pytest.raises(ValueError, match="kinds must be of shape"):
+        scores_in_turn(scores, labels, kinds[:3])

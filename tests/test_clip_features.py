@@ -497,3 +497,26 @@ def test_image_source_feeds_the_training_loop(backbone):
 
     history = fit(head, objective, ImageSource(backbone, Pictures()), lr=0.1, epochs=2, batch_size=4, progress=False)
     assert len(history.step_loss) == 6 and backbone.image_weights_hash != before
+
+
+def test_embed_gives_what_the_towers_give_one_by_one(backbone):
+    data = SimpleNamespace(**{name: Pictures(count) for name, count in {"train": 5, "val": 3, "test": 4}.items()})
+    lines = ["a cat.", "a striped dog in the snow.", "it purrs."]
+    found = clip.embed(backbone, data, lines)
+    for name in ("train", "val", "test"):
+        expected = clip.extract_features(backbone, getattr(data, name))
+        assert torch.equal(getattr(found, name).x, expected.x)
+        assert torch.equal(getattr(found, name).y, expected.y)
+    with torch.no_grad():
+        expected = torch.cat([backbone.encode_texts([line], normalize=False) for line in lines])
+    torch.testing.assert_close(found.texts, expected)
+    torch.testing.assert_close(clip.embed_sentences(backbone, lines, batch_size=2), expected)
+    assert clip.embed_sentences(backbone, []).shape == (0, expected.shape[1])
+    only = clip.embed(backbone, data, [], parts=["test"])
+    assert torch.equal(only.test.x, found.test.x)
+    assert (len(only.train), len(only.val)) == (0, 0)
+    with pytest.raises(ValueError, match="parts"):
+        clip.embed(backbone, data, [], parts=["pool"])
+    assert not found.texts.requires_grad
+    with pytest.raises(ValueError, match="batch_size"):
+        clip.embed_sentences(backbone, lines, batch_size=0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from ltnb.clip import clip_templates, prompt_sentences
-from ltnb.data.corpus import corpus_statistics, read_corpus, write_corpus
+from ltnb.data.corpus import corpus_statistics, read_corpus, sentence_bank, write_corpus
 
 CORPUS = [["It has two legs.", "First seen in 1912."], [], ["größer als ein Hund", "#1", "three: \\n", "one\u2028line"]]
 
@@ -93,3 +93,18 @@ def test_corpus_statistics_against_counting_by_hand():
 def test_corpus_statistics_names_bad_input(corpus, message):
     with pytest.raises(ValueError, match=message):
         corpus_statistics(corpus)
+
+
+def test_a_sentence_bank_holds_articles_and_prompts_class_by_class():
+    bank = sentence_bank([["a", "b"], []], [["p0"], ["p1", "q1"]])
+    assert bank.lines == ["a", "b", "p0", "p1", "q1"]
+    assert (bank.y.tolist(), bank.prompt.tolist()) == ([0, 0, 0, 1, 1], [False, False, True, True, True])
+    some = bank.take(bank.prompt)
+    assert (some.lines, some.y.tolist(), some.prompt.tolist()) == (["p0", "p1", "q1"], [0, 1, 1], [True] * 3)
+    turned = sentence_bank([["a", "b"], []], [["p0"], ["p1", "q1"]], prompts_first=True)
+    assert turned.lines == ["p0", "a", "b", "p1", "q1"]
+    assert (turned.y.tolist(), turned.prompt.tolist()) == ([0, 0, 0, 1, 1], [True, False, False, True, True])
+    with pytest.raises(ValueError, match="prompts must be lists for 1 classes"):
+        sentence_bank([["a"]], [["p"], ["q"]])
+    with pytest.raises(ValueError, match="corpus must be a list"):
+        sentence_bank([], [])

@@ -32,7 +32,7 @@ from ltnb.critters.pretrain import STREAM_SEED
 from ltnb.critters.render import render
 from ltnb.critters.species import MORPHS, WORLDS, species_world
 from ltnb.critters.texts import DESCRIPTOR_KINDS, SENTENCE_KINDS
-from ltnb.critters.truth import image_attributes
+from ltnb.critters.truth import VALUES, closest, image_attributes
 from ltnb.data import load, truth
 from ltnb.data.containers import ImageDataset, LongTailData
 from ltnb.data.longtail import exponential_counts, shot_groups
@@ -430,6 +430,22 @@ def test_shows_and_words(data):
         known.shows("dev", limbs="horns")
 
 
+def test_what_is_around_in_words(data):
+    """Every word stands for what is there, and nothing for what is not."""
+    known = truth(data)
+    seen, absent = known.images["test"], {"none", "clear"}
+    for i in range(0, len(data.test), 7):
+        said = known.in_words("test", i).split(", ")
+        expected = [VALUES["habitat"][seen["habitat"][i]]] if seen["habitat"][i] >= 0 else []
+        kind = VALUES["companion"][seen["companion"][i]]
+        if kind != "none":
+            expected.append(f"{VALUES['companion_colour'][seen['companion_colour'][i]]} {kind}")
+        others = [VALUES[name][seen[name][i]] for name in ("accessory", "weather", "cover") if seen[name][i] >= 0]
+        assert said == expected + [word for word in others if word not in absent]
+    with pytest.raises(ValueError, match="part must be one of"):
+        known.in_words("tests", 0)
+
+
 def test_the_truth_is_what_is_drawn(data):
     """Pictures made from the truth alone; -1 is where nothing is to be seen."""
     known = truth(data)
@@ -451,6 +467,15 @@ def test_the_truth_follows_cut_texts_and_chosen_pictures(data):
     assert np.array_equal(found.pool.kind, known.pool.kind[rows])
     assert truth(cut).descriptor_kinds == [[] for _ in data.class_names]
     assert truth(replace(data, pool=None)).pool is None
+
+
+def test_the_closest_class_differs_in_one_attribute(data):
+    known = truth(data)
+    for c in (0, data.num_classes - 1):
+        other, names = closest(data, c)
+        assert other != c and len(names) == 1, "neighbours in these worlds are one attribute apart"
+        assert [name for name, values in known.classes.items() if values[c] != values[other]] == list(names)
+    assert closest(replace(data, name="mine"), data.num_classes - 1) == (0, ())
 
 
 def test_only_rendered_worlds_have_a_truth(data):

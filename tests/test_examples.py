@@ -13,13 +13,15 @@ from collections.abc import Callable
 import pytest
 import torch
 
-from ltnb import data, heads, plots, regime, training
+from ltnb import data, heads, plots, regime, stages, training
 
 MODULES = ("losses", "heads", "samplers", "metrics", "anchors", "retrieval", "tuning")
 OTHERS = [
     *(data.exponential_counts, data.pareto_counts, data.shot_groups),
     *(heads.Head.save_pretrained, training.fit, training.fit_linear_probe),
-    *(plots.regime_curves, regime.measure_regime),
+    *(plots.regime_curves, plots.gain_intervals, plots.gains_by_source, plots.answer_intervals),
+    regime.measure_regime,
+    *(stages.head_stages, stages.balanced_subset),
 ]
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 

@@ -255,7 +255,6 @@ def test_the_example_of_the_readme_runs():
     import torch
 
     (example,) = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), flags=re.S)
-    generator = torch.Generator().manual_seed(0)
     shown = []
 
     class Watched(torch.utils.data.TensorDataset):
@@ -263,16 +262,8 @@ def test_the_example_of_the_readme_runs():
             shown.append(index)
             return super().__getitem__(index)
 
-    names = {
-        "labels": torch.arange(40) % 3,
-        "class_counts": [14, 13, 13],
-        "image_features": torch.randn(40, 512, generator=generator),
-        "class_text_features": torch.randn(3, 512, generator=generator),
-        "test_labels": torch.tensor([0, 1, 2, 0]),
-        "predictions": torch.tensor([0, 1, 1, 0]),
-    }
-    exec(example.replace("TensorDataset(", "Watched("), names | {"Watched": Watched})
-    epochs = [tuple(shown[i : i + 40]) for i in range(0, len(shown), 40)]
+    exec(example.replace("TensorDataset(", "Watched("), {"Watched": Watched})
+    epochs = [tuple(shown[i : i + 1000]) for i in range(0, len(shown), 1000)]
     assert len(epochs) == len(set(epochs)) == 10, "each epoch trains on other pictures"
 
 

@@ -77,6 +77,27 @@ def test_by_hand():
     np.testing.assert_array_equal(report.per_class, [75, 50, 100, np.nan])
 
 
+def test_standard_errors_are_the_spread_over_test_sets_drawn_anew():
+    """Classes with their own chances of being right, and unequal numbers of test images."""
+    rng, counts, images = np.random.default_rng(0), [500, 200, 50, 30, 5, 3], [40, 25, 30, 10, 20, 15]
+    chance, targets = np.array([0.9, 0.6, 0.7, 0.5, 0.2, 0.4]), np.repeat(np.arange(6), [40, 25, 30, 10, 20, 15])
+    found = [
+        evaluate(np.where(rng.random(len(targets)) < chance[targets], targets, (targets + 1) % 6), targets, counts)
+        for _ in range(3000)
+    ]
+    assert len(targets) == sum(images)
+    for name in ("overall", "many", "medium", "few"):
+        spread = np.std([getattr(report, name) for report in found])
+        squared = np.mean([report.standard_errors[name] ** 2 for report in found])
+        assert squared**0.5 == pytest.approx(spread, rel=0.05), name  # 3000 sets: a standard error of 1.3 %
+
+
+def test_one_image_of_a_class_has_no_standard_error():
+    errors = evaluate([0, 0, 1, 0, 2], [0, 0, 1, 1, 2], [500, 50, 50]).standard_errors
+    assert errors["many"] == 0 and errors["medium"] is errors["overall"] is errors["few"] is None
+    assert evaluate([0, 0, 1, 0], [0, 0, 1, 1], [500, 50]).standard_errors["medium"] == 50
+
+
 def test_scores_and_labels_of_any_kind_give_the_same_report():
     rng = np.random.default_rng(0)
     scores, targets = rng.standard_normal((40, 5)), rng.integers(5, size=40)

@@ -81,7 +81,8 @@ def rule_kernelspec(notebook, path):
     extra = set(metadata) - {"kernelspec", "language_info"}
     if extra:
         complaints.append(f"metadata of other tools: {sorted(extra)} (make lessons removes it)")
-    keys = {key for cell in notebook["cells"] for key in cell["metadata"]} - {"tags", "jupyter"}
+    keys = {key for cell in notebook["cells"] for key in cell["metadata"]}
+    keys -= {"tags", "jupyter", "jp-MarkdownHeadingCollapsed"}
     if keys:
         complaints.append(f"cell metadata of other tools: {sorted(keys)} (make lessons removes it)")
     return complaints
@@ -159,6 +160,67 @@ def parsed(cell) -> ast.AST:
     return ast.parse("\n".join(lines))
 
 
+def texts(notebook) -> list[str]:
+    return [source(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown"]
+
+
+def rule_one_sitting(notebook, path):
+    """60 cells at most before the appendix, which is folded."""
+    cells, complaints = notebook["cells"], []
+    starts = [i for i, cell in enumerate(cells) if source(cell).startswith("## Appendix")]
+    if (starts or [len(cells)])[0] > 60:
+        complaints.append(f"{(starts or [len(cells)])[0]} cells before the appendix (at most 60)")
+    if any(not cells[i]["metadata"].get("jp-MarkdownHeadingCollapsed") for i in starts):
+        complaints.append("the heading of the appendix must be collapsed")
+    return complaints
+
+
+def rule_more_text_than_code(notebook, path):
+    text, code = (sum(map(len, parts)) for parts in (texts(notebook), map(source, code_cells(notebook))))
+    return [f"{text} characters of text, {code} of code: text must be as long at least"] if text < code else []
+
+
+def rule_plumbing_is_folded(notebook, path):
+    complaints = []
+    for cell in code_cells(notebook):
+        plumbing = re.search(r"import google\.colab|lesson = start\(", source(cell))
+        plumbing = plumbing or {"parameters", "solution"} & set(cell["metadata"].get("tags", []))
+        if plumbing and not cell["metadata"].get("jupyter", {}).get("source_hidden"):
+            complaints.append(f"must be folded away: {source(cell)[:60]!r}")
+        if "globals()" in source(cell):
+            complaints.append("globals() in a cell: lesson.start finds the parameters")
+    return complaints
+
+
+def rule_opens_with_a_picture(notebook, path):
+    for cell in notebook["cells"]:
+        if any("image/png" in output.get("data", {}) for output in cell.get("outputs", [])):
+            return []
+        if cell["cell_type"] == "markdown" and "\n## " in f"\n{source(cell)}":
+            return ["a picture must stand before the first section"]
+    return ["no picture"]
+
+
+def rule_exercises(notebook, path):
+    titles = re.findall(r"^### Exercise \d.*$", "\n".join(texts(notebook)), re.M)
+    complaints = [] if 3 <= len(titles) <= 5 else [f"{len(titles)} exercises (three to five)"]
+    form = re.compile(r"### Exercise \d \((easy|medium|hard|open)(, \d+ minutes)?\): \S")
+    complaints += [f"an exercise has a difficulty and minutes: {title}" for title in titles if not form.match(title)]
+    checks = [cell for cell in code_cells(notebook) if re.search(r"^check_\w+\(", source(cell), re.M)]
+    if sum("solution" in cell["metadata"].get("tags", []) for cell in checks) < 1:
+        complaints.append("no solution that a check_... confirms")
+    return complaints
+
+
+def rule_references_have_links(notebook, path):
+    found = [text for text in texts(notebook) if text.startswith("## References")]
+    if len(found) != 1:
+        return ["needs one cell that begins with ## References"]
+    return [
+        f"without a link: {line}" for line in found[0].splitlines() if line.startswith("- ") and "](http" not in line
+    ]
+
+
 RULES = [rule for name, rule in sorted(globals().items()) if name.startswith("rule_")]
 
 
@@ -203,10 +265,18 @@ def good_notebook() -> nbformat.NotebookNode:
         'dataset = "critters_lt"', 'backbone = "mini-vit"', 'profile = "quick"', "seed = 0", 'out = ""',
         'device = "auto"', 'precision = "auto"',
     ]  # fmt: skip
+    hidden = {"jupyter": {"source_hidden": True}}
+    solution = "check_zero_shot(\n    zero_shot\n)"
+    exercises = "\n\n".join(f"### Exercise {i} (easy, 5 minutes): so" for i in (1, 2, 3))
     notebook.cells = [
         text(f"# Title\n{badge}{link}"),
-        cell("\n".join(lines), metadata={"tags": ["parameters"]}, execution_count=1),
+        cell("\n".join(lines), metadata={"tags": ["parameters"], **hidden}, execution_count=1),
         cell("x = 1\nassert x == 1\nprint(x)", execution_count=2),
+        text(f"## 1. An idea\n{'words ' * 40}"),
+        text(exercises),
+        cell(solution, metadata={"tags": ["solution"], **hidden}, execution_count=3),
+        text("## References\n\n- One, [2020](https://example.org)"),
+        text("## Appendix", metadata={"jp-MarkdownHeadingCollapsed": True}),
     ]
     figure = nbformat.v4.new_output("display_data", {"image/png": "iVBORw0KGgo=", "text/plain": "<Figure size 1x1>"})
     notebook.cells[2].outputs = [nbformat.v4.new_output("stream", name="stdout", text="1\n"), figure]
@@ -223,6 +293,50 @@ def complaints(notebook, tmp_path) -> list[str]:
 
 def test_a_good_lesson_has_no_complaint(tmp_path):
     assert complaints(good_notebook(), tmp_path) == []
+
+
+def break_sitting(n):
+    n.cells[3:3] = [nbformat.v4.new_markdown_cell("words")] * 60
+
+
+def break_appendix(n):
+    n.cells[-1].metadata = {}
+
+
+def break_text(n):
+    n.cells[2].source += f"\nlong = '{'x' * 2000}'"
+
+
+def break_fold(n):
+    n.cells[1].metadata = {"tags": ["parameters"]}
+
+
+def break_solution_fold(n):
+    n.cells[5].metadata = {"tags": ["solution"]}
+
+
+def break_globals(n):
+    n.cells[2].source += "\nglobals()"
+
+
+def break_opening(n):
+    n.cells[0].source += "\n\n## 0. Words first"
+
+
+def break_number_of_exercises(n):
+    n.cells[4].source = n.cells[4].source.replace("### Exercise 3", "### Not 3")
+
+
+def break_minutes(n):
+    n.cells[4].source = n.cells[4].source.replace(", 5 minutes", "", 1).replace("easy", "soon", 1)
+
+
+def break_check(n):
+    n.cells[5].source = "x"
+
+
+def break_reference(n):
+    n.cells[6].source += "\n- Two, 2021"
 
 
 def break_tag(n):
@@ -294,7 +408,8 @@ def break_long(n):
 
 
 def break_median(n):
-    n.cells[2].source += "\n" + "x += 1\n" * 20
+    for cell in (n.cells[2], n.cells[5]):
+        cell.source += "\n" + "x += 1\n" * 20
 
 
 def break_svg(n):
@@ -333,7 +448,7 @@ def test_normalise_removes_what_other_tools_leave():
     expected = copy.deepcopy(notebook)
     for broken in (break_kernel, break_metadata, break_widget_state):
         broken(notebook)
-    notebook.cells[1].metadata = {"tags": ["parameters"], "execution": {}, "collapsed": False}
+    notebook.cells[1].metadata |= {"execution": {}, "collapsed": False}
     notebook.cells[2].metadata = {"tags": []}
     widget = {"application/vnd.jupyter.widget-view+json": {"model_id": "1"}}
     notebook.cells[2].outputs.append(nbformat.v4.new_output("display_data", widget))

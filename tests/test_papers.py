@@ -264,9 +264,9 @@ def test_published():
 
 
 def test_claims_are_numbered_and_complete():
-    assert [claim.id for claim in CLAIMS if claim.paper == "ballad"] == [f"B{i}" for i in range(1, 24)]
-    assert [claim.id for claim in CLAIMS if claim.paper == "ivlm"] == [f"I{i}" for i in range(1, 15)]
-    assert [claim.id for claim in CLAIMS if claim.paper == "vl_ltr"] == [f"V{i}" for i in range(1, 17)]
+    assert [claim.id for claim in CLAIMS if claim.paper == "ballad"] == [f"B{i}" for i in range(1, 25)]
+    assert [claim.id for claim in CLAIMS if claim.paper == "ivlm"] == [f"I{i}" for i in range(1, 16)]
+    assert [claim.id for claim in CLAIMS if claim.paper == "vl_ltr"] == [f"V{i}" for i in range(1, 18)]
     order = list(dict.fromkeys(claim.paper for claim in CLAIMS))
     assert order == ["ivlm", "ballad", "vl_ltr"], "in the order of the lessons"
     assert len({claim.id for claim in CLAIMS}) == len({(claim.left, claim.right) for claim in CLAIMS}) == len(CLAIMS)
@@ -277,7 +277,7 @@ def test_claims_are_numbered_and_complete():
 def test_claim_stands_on_the_papers_cells(claim):
     for quantity, number in ((claim.left, claim.published_left), (claim.right, claim.published_right)):
         lesson, section, row, metric = quantity.split("/")
-        assert lesson == LESSONS[claim.paper] and metric in ("overall", *GROUPS, "gap")
+        assert lesson == LESSONS[claim.paper] and metric in ("overall", *GROUPS, "gap", "rare")
         table = papers.published_tables.SECTIONS.get(f"{claim.paper}/{section}", f"{claim.paper}/{section}")
         assert row in set(reported(table)["key"]), "the row exists even where its number is not legible"
         assert np.array_equal(published(quantity), number, equal_nan=True)
@@ -417,10 +417,10 @@ def test_rows_of_ivlm_that_its_text_ranks_otherwise():
     for dataset, rows in reported("ivlm/table6").groupby("dataset"):
         overall = rows.set_index("method")["overall"]
         rivals = overall[["Zero-shot", "Linear probing", "Full finetuning"]]
+        # "imbalanced methods are much better" can only mean those that tune the whole tower
+        assert (overall[overall.index.str.startswith("Full finetuning+")] > rivals.max()).all()
         for row in rows.to_dict("records"):
-            loses = row["method"] not in rivals and row["overall"] < rivals.max()
-            assert loses == ("text" in row["flag"].split()), row
-            assert all((f"({rival:.2f})" in row["note"]) == (row["overall"] < rival) for rival in rivals if loses)
+            assert "text" not in row["flag"].split() and (not row["key"] or dataset == "ImageNet-LT")
             # the sentence that follows it: the decoder loses to full finetuning with the same method
             if (full := row["method"].replace("Decoder", "Full finetuning")) != row["method"] and full in overall:
                 above = row["overall"] > overall[full]
@@ -435,7 +435,7 @@ def test_rows_of_ivlm_that_its_text_ranks_otherwise():
         note = rows.loc[rows["flag"] == "text", "note"].item()
         assert all(f"{energy[m]:.2f}" in note for m in ("One-Stage Algorithms", "Two-Stage Algorithms"))
     kept = set(trusted(reported("ivlm/table6"))["key"])
-    assert {"decoder_softmax", "full_balanced_softmax"} <= kept and not {"zero_shot", "zero_shot_latin"} & kept
+    assert {"decoder_softmax", "full_balanced_softmax"} <= kept and "zero_shot" not in kept
 
 
 def test_tables_of_ivlm_that_repeat_a_number_agree():
@@ -502,7 +502,9 @@ def test_accuracies_on_places_are_no_shares_of_7300_images():
 
 
 def test_every_table_of_vl_ltr_is_there():
-    assert {f"vl_ltr/table{i}" for i in (1, 2, 3, 4, 6, 7, 8, 9, 10)} | {"vl_ltr/figure8"} <= set(NAMES)
+    assert {f"vl_ltr/table{i}" for i in (1, 2, 3, 4, 6, 7, 8, 9, 10)} | {"vl_ltr/figure6", "vl_ltr/figure8"} <= set(
+        NAMES
+    )
 
 
 @pytest.mark.parametrize("table", ["table1", "table2", "table3"])
@@ -540,8 +542,8 @@ def test_other_rows_of_vl_ltr_are_those_of_its_text(texts):
             f"{row['number']} {ticks[row['clip_weights']]} {stages} {row['head']} {row['selection']} {row['overall']}"
         )
         assert f"\n{line}\n" in text
-    for row in cells("vl_ltr/figure8"):
-        assert f"= {row['l_lin']})" in text
+    printed = re.findall(r"#=\s*(\d+\.\d+)\)", text)  # some stand behind the end of a line
+    assert sorted(row["l_lin"] for row in cells("vl_ltr/figure8")) == sorted(printed)
 
 
 def test_rows_of_vl_ltr_that_repeat_each_other_agree():

@@ -15,11 +15,14 @@ import pytest
 import torch
 from matplotlib.colors import to_hex, to_rgb
 from matplotlib.container import BarContainer
+from matplotlib.patches import ConnectionPatch
 from PIL import Image
 
 from ltnb import plots
+from ltnb.critters.naming import Answers
 from ltnb.data.longtail import shot_groups
 from ltnb.plots._labels import FONT, _letters, drawable, fonts, sentence
+from ltnb.plots.before_after import GAP
 from ltnb.plots.style import GROUP_COLOURS, PALETTE
 from ltnb.regime import Regime
 from ltnb.training import History
@@ -156,6 +159,120 @@ def test_groups_of_other_counts_stay_together():
     assert [bar.get_height() for bar in bars(ax)] == [2.0, 3.0, 1.0]
 
 
+def test_pictures_stand_over_the_bars_from_the_largest_class_to_the_smallest():
+    counts = [5, 300, 40, 120]
+    red, blue = np.zeros((8, 8, 3), np.uint8), torch.zeros(3, 8, 8, dtype=torch.uint8)
+    red[..., 0], blue[2] = 200, 100
+    figure = plots.class_distribution(counts, shot_groups(counts), pictures={2: red, 1: blue}, title="t")
+    figure.draw_without_rendering()
+    (ax,) = figure.axes
+    first, second = (child for child in ax.child_axes)
+    assert first.images[0].get_array()[0, 0].tolist() == [0, 0, 100]  # class 1 has most
+    assert second.images[0].get_array()[0, 0].tolist() == [200, 0, 0]
+    boxes = [inset.get_window_extent() for inset in (first, second)]
+    assert boxes[0].x1 < boxes[1].x0 and boxes[0].width == pytest.approx(boxes[0].height, rel=0.02)
+    lines = [patch for patch in ax.patches if isinstance(patch, ConnectionPatch)]
+    assert [line.xy2 for line in lines] == [(0, 300), (2, 40)]
+    with pytest.raises(ValueError, match=r"pictures must be of classes 0\.\.3, got 4"):
+        plots.class_distribution(counts, pictures={4: red})
+
+
+def test_similarity_map_frames_the_largest_of_each_row():
+    values = np.array([[0.1, 0.5, -0.2], [0.7, 0.0, 0.3]])
+    pictures = [np.zeros((6, 6, 3), np.uint8)] * 2
+    figure = plots.similarity_map(torch.from_numpy(values), pictures, ["a red cat", "b", "c" * 30], title="cosines")
+    ax = figure.axes[0]
+    assert [text.get_text() for text in ax.texts] == ["0.10", "0.50", "-0.20", "0.70", "0.00", "0.30"]
+    assert {(round(p.get_x()), round(p.get_y())) for p in ax.patches} == {(1, 0), (0, 1)}
+    assert [label.get_text().replace("\n", " ") for label in ax.get_xticklabels()][0] == "a red cat"
+    assert len(ax.child_axes) == 2
+    png(figure)
+    for wrong in (values[:1], values * np.nan, values.T):
+        with pytest.raises(ValueError, match=r"similarities must be finite, of shape \(2, 3\)"):
+            plots.similarity_map(wrong, pictures, ["a", "b", "c"])
+
+
+def test_before_after_has_a_block_a_model_and_frames_that_say_right_or_wrong():
+    picture = np.zeros((4, 4, 3), np.uint8)
+    rows = [[(picture, True), (picture, False)], [(picture, None), (picture, True)]]
+    figure = plots.before_after(["red", "a netted snail"], {"CLIP": rows, "tuned": rows}, title="found")
+    ax = figure.axes[0]
+    assert len(ax.images) == 8
+    assert [patch.get_linestyle() for patch in ax.patches] == ["-", "--", "-"] * 2
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["red", "a netted snail"]
+    starts = [image.get_extent()[0] for image in ax.images]
+    assert starts[4] - starts[0] == pytest.approx(2 + GAP), "the second block begins after the first and a gap"
+    png(figure)
+    for words, found in (([], {"CLIP": []}), (["a"], {}), (["a"], {"CLIP": rows}), (["a", "b"], {"x": [rows[0], []]})):
+        with pytest.raises(ValueError, match="found must hold"):
+            plots.before_after(words, found)
+
+
+def test_modalities_show_some_classes_and_cross_out_what_is_misjudged():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(30, 4)), np.arange(30) % 3
+    texts, text_y = rng.normal(size=(60, 4)), np.arange(60) % 3
+    wrong = np.arange(30) < 6
+    figure = plots.modalities(x, y, texts, text_y, ["a", "b", "c"], classes=[0, 2], wrong=wrong, texts_per_class=7)
+    shown = sum(len(points.get_offsets()) for points in figure.axes[0].collections)
+    assert shown == 20 + 2 * 7
+    assert legend(figure.axes[0]) == ["a", "c", "picture", "misjudged picture", "sentence"]
+    for bad in ({"wrong": wrong[:5]}, {"image_labels": y[:4]}, {"texts": texts[:2]}):
+        given = {"images": x, "image_labels": y, "texts": texts, "text_labels": text_y, "wrong": wrong} | bad
+        with pytest.raises(ValueError, match="must be of one length"):
+            plots.modalities(**given, class_names=["a", "b", "c"], classes=[0, 1])
+
+
+def test_a_schematic_has_its_boxes_in_place_and_arrows_between_their_borders():
+    boxes = {"pictures": (0, 0, "data"), "tower": (1, 0, "frozen"), "head": (1, 1.5, "trained")}
+    assert legend(plots.schematic({**boxes, "nearest": (2, 0, "rule")}, []).axes[0])[-1] == "rule"
+    figure = plots.schematic(boxes, [("pictures", "tower"), ("tower", "head", "(N, D)")], title="method")
+    ax = figure.axes[0]
+    texts = {text.get_text(): text.get_position() for text in ax.texts if text.get_text()}
+    assert texts["pictures"] == (0, 0) and texts["tower"] == (2.3, 0) and texts["head"] == (2.3, -1.5)
+    assert texts["(N, D)"] == pytest.approx((2.3, -0.75))
+    frames = {
+        tuple(np.round([p.get_x() + p.get_width() / 2, p.get_y() + p.get_height() / 2], 6)): p for p in ax.patches[:3]
+    }
+    assert frames[2.3, 0].get_linestyle() == "--" and frames[2.3, -1.5].get_linewidth() > 2
+    arrows = [(text.xyann, text.xy) for text in ax.texts if getattr(text, "arrow_patch", None)]
+    (start, end), (top, bottom) = arrows
+    assert start[1] == end[1] == 0 and 0.85 <= start[0] < end[0] <= 2.3 - 0.85
+    assert top[0] == bottom[0] == 2.3 and -0.31 >= top[1] > bottom[1] >= -1.5 + 0.31
+    assert legend(ax) == ["data", "frozen", "trained"]
+    png(figure)
+
+
+def test_pictures_stand_left_of_their_box_in_two_rows_above_their_captions():
+    picture = np.zeros((4, 4, 3), dtype=np.uint8)
+    shown = [(picture, "$1"), (picture, "2"), (picture, "3")]
+    figure = plots.schematic({"batch": (1, 0.5, "data"), "other": (0, 2, "data")}, [], pictures={"batch": shown})
+    ax = figure.axes[0]
+    places = np.array([image.get_extent() for image in ax.images])  # left, right, bottom, top
+    assert len(places) == 3 and (places[:, 1] <= 2.3 - 0.85).all() and places[0, 1] <= places[1, 0]
+    assert places[0, 0] == places[2, 0] and places[0, 2] > -0.5 > places[2, 3] - 0.01
+    for text, (left, right, bottom, _) in zip("123", places, strict=True):
+        (word,) = [word for word in ax.texts if word.get_text().replace("$", "") == text]
+        assert left < word.get_position()[0] < right and word.get_position()[1] < bottom
+    assert ax.get_xlim()[0] < places[:, 0].min() and ax.get_aspect() == "auto"
+    png(figure)
+    with pytest.raises(ValueError, match="box of pictures must be one of .*'batsh'"):
+        plots.schematic({"batch": (0, 0, "data")}, [], pictures={"batsh": shown})
+
+
+@pytest.mark.parametrize(
+    ("boxes", "arrows", "message"),
+    [
+        ({}, [], "boxes must hold at least one"),
+        ({"a": (0, 0, "data")}, [("a", "b")], "arrows must join boxes .*'a'.*, got 'b'"),
+        ({"a": (0, 0, "magic")}, [], "kind of 'a' must be one of"),
+    ],
+)
+def test_a_schematic_that_cannot_be_drawn(boxes, arrows, message):
+    with pytest.raises(ValueError, match=message):
+        plots.schematic(boxes, arrows)
+
+
 def test_tsne_embedding():
     rng = np.random.default_rng(0)
     x = rng.normal(size=(40, 6)) + np.repeat(np.eye(4, 6) * 20, 10, axis=0)
@@ -175,6 +292,55 @@ def test_tsne_draws_every_point_and_names_the_classes_that_occur():
     assert np.array_equal(np.asarray(ax.collections[1].get_offsets()), points[labels == 4])
     assert len({to_hex(cloud.get_facecolor()[0]) for cloud in ax.collections}) == 3
     png(ax.figure)
+
+
+def test_tsne_of_kinds_has_a_marker_a_kind_and_a_colour_a_class():
+    points, labels = np.arange(12.0).reshape(6, 2), [1, 1, 4, 4, 4, 1]
+    kinds = ["picture", "sentence", "picture", "sentence", "sentence", "picture"]
+    ax = plots.tsne(None, labels, NAMES, kinds=kinds, embedding=points).axes[0]
+    assert legend(ax) == ["name 1", "name 4", "picture", "sentence"]
+    clouds = [cloud for cloud in ax.collections if len(cloud.get_offsets())]
+    look = {
+        tuple(point): (to_hex(cloud.get_facecolor()[0]), cloud.get_paths()[0].vertices.tobytes())
+        for cloud in clouds
+        for point in np.asarray(cloud.get_offsets()).tolist()
+    }
+    looks = [look[tuple(point)] for point in points.tolist()]
+    for i, j in itertools.combinations(range(6), 2):
+        assert (looks[i][0] == looks[j][0]) == (labels[i] == labels[j])
+        assert (looks[i][1] == looks[j][1]) == (kinds[i] == kinds[j])
+    png(ax.figure)
+    with pytest.raises(ValueError, match=r"kinds must be 6 texts like labels, got shape \(2,\)"):
+        plots.tsne(None, labels, NAMES, kinds=["a", "b"], embedding=points)
+    with pytest.raises(ValueError, match="kinds must be at most 4 different ones, got 6"):
+        plots.tsne(None, labels, NAMES, kinds=list("abcdef"), embedding=points)
+
+
+def test_purity_looks_at_directions_and_not_at_itself():
+    x = np.array([[1.0, 0.1], [50.0, 6.0], [0.0, 2.0], [0.1, 9.0], [-1.0, 0.0]])
+    assert plots.neighbour_purity(x, [0, 0, 1, 1, 1]) == 100.0
+    assert plots.neighbour_purity(torch.from_numpy(x), torch.tensor([0, 0, 1, 1, 0])) == 80.0
+    assert plots.neighbour_purity(x[:2], [0, 1]) == 0.0
+    with pytest.raises(ValueError, match="N >= 2 and labels"):
+        plots.neighbour_purity(x, [0, 1])
+
+
+def test_tsne_panels_cross_out_errors_and_tell_purity():
+    rng = np.random.default_rng(0)
+    x, y = rng.normal(size=(12, 4)) + 30 * np.repeat(np.eye(3, 4), 4, axis=0), np.repeat([0, 1, 2], 4)
+    wrong = np.arange(12) == 5
+    figure = plots.tsne_panels({"before": (x[::-1], ~wrong), "after": (torch.from_numpy(x), wrong)}, y, NAMES)
+    before, after = figure.axes
+    assert after.get_title(loc="left") + after.get_title() == "after\nneighbour of the same class: 100 %"
+    crosses = [len(ax.collections[-1].get_offsets()) for ax in (before, after)]
+    assert crosses == [11, 1] and before.get_legend() is None
+    assert legend(after) == [*NAMES[:3], "taken for another class"]
+    clouds = np.concatenate([cloud.get_offsets() for cloud in after.collections[:-1]])
+    assert np.allclose(after.collections[-1].get_offsets()[0], clouds[5])
+    png(figure)
+    for spaces, message in (({}, "spaces must hold"), ({"a": (x, y)}, "wrong must be a bool mask")):
+        with pytest.raises(ValueError, match=message):
+            plots.tsne_panels(spaces, y, NAMES)
 
 
 def test_sixty_classes_have_sixty_looks_and_fit():
@@ -200,6 +366,12 @@ def test_loss_curves():
     assert first.lines[0].get_xdata().tolist() == [1, 2]
     png(figure)
     assert len(plots.loss_curves({"C": [3.0, 2.0]}).axes) == 1
+
+
+def test_loss_curves_that_coincide_are_both_seen():
+    ax = plots.loss_curves({f"{i}": [2.0, 1.0] for i in range(12)}).axes[0]
+    looks = [(line.get_color(), line.get_linestyle()) for line in ax.lines]
+    assert len(set(looks)) == 12 and all(a[1] != b[1] for a, b in itertools.pairwise(looks))
 
 
 def test_step_curve_is_a_running_mean():
@@ -249,6 +421,72 @@ def test_regime_curves():
     left, right = ax.get_xlim()
     assert left < 1 and right > 20
     png(ax.figure)
+
+
+def test_gains_by_source_are_means_with_students_intervals():
+    """Against scipy's own interval."""
+    from scipy import stats
+
+    seeds = [1.0, 2.0, 4.0]
+    figure = plots.gains_by_source({"paper": {"a": [3.0], "b": [-1.0]}, "standard": {"b": seeds}}, title="t")
+    ax = figure.axes[0]
+    paper, standard = ax.containers
+    assert paper.lines[0].get_xdata().tolist() == [3.0, -1.0] and not paper.has_xerr
+    low, high = stats.t.interval(0.95, 2, np.mean(seeds), stats.sem(seeds))
+    (bar,) = standard.lines[2][0].get_segments()
+    assert bar[:, 0] == pytest.approx([low, high])
+    assert [text.get_text() for text in ax.get_yticklabels()] == ["a", "b"]
+    assert [round(y) for y in paper.lines[0].get_ydata()] == [0, 1]
+    assert paper.lines[0].get_marker() != standard.lines[0].get_marker()
+
+
+def test_gain_intervals_are_means_and_bootstraps_over_classes():
+    rng = np.random.default_rng(0)
+    counts = np.repeat([300, 50, 5], 40)
+    groups = shot_groups(counts)
+    up, noisy = np.where(counts < 20, 10.0, 0.0), rng.normal(3.0, 8.0, 120)
+    noisy[0] = np.nan
+    figure = plots.gain_intervals({"up": up, "noisy": noisy}, groups, kinds={"up": "one", "noisy": "other"})
+    titles = ["all (120 classes)", "many (40 classes)", "medium (40 classes)", "few (40 classes)"]
+    assert [ax.get_title(loc="left") for ax in figure.axes] == titles
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["up", "noisy"]
+    for ax, mask in zip(figure.axes, [np.ones(120, bool), *(groups[g] for g in METRICS[1:])], strict=True):
+        points = [line for line in ax.lines if line.get_marker() in ("o", "s")]
+        means = sorted(float(x) for line in points for x in line.get_xdata() if np.isfinite(x))
+        expected = sorted([up[mask].mean(), np.nanmean(noisy[mask])])
+        assert means == pytest.approx(expected)
+        (bar,) = [line.get_xdata() for line in ax.lines if list(line.get_ydata()) == [1, 1]]
+        known = noisy[mask][np.isfinite(noisy[mask])]
+        assert np.ptp(bar) / 2 == pytest.approx(1.96 * known.std(ddof=1) / len(known) ** 0.5, rel=0.2)
+    ends = [ax.get_xlim() for ax in plots.gain_intervals({"up": up, "noisy": noisy}, groups, one_scale=True).axes]
+    own = [ax.get_xlim() for ax in figure.axes]
+    assert len(set(own)) > 1 and set(ends) == {(min(low for low, _ in own), max(high for _, high in own))}
+    single = plots.gain_intervals({"a": np.array([1.0, np.nan, 2.0])}, shot_groups([300, 50, 3]))
+    assert len(single.axes) == 4 and not single.axes[0].get_legend()
+
+
+def test_answer_intervals_are_shares_and_bootstraps_over_pictures():
+    rng = np.random.default_rng(0)
+    answers = {"often": rng.random(400) < 0.8, "seldom": rng.random(100) < 0.3}
+    rows = {name: Answers(right, chance) for (name, right), chance in zip(answers.items(), (50.0, 12.5), strict=True)}
+    figure = plots.answer_intervals(rows, kinds={"often": "a", "seldom": "b"})
+    (ax,) = figure.axes
+    png(figure)
+    assert [label.get_text() for label in ax.get_yticklabels()] == list(answers)
+    (chance,) = [line for line in ax.lines if line.get_gid() == "chance"]
+    assert (chance.get_xdata().tolist(), list(chance.get_ydata())) == ([50.0, 12.5], [0, 1])
+    points = [x for line in ax.lines if line.get_marker() in ("o", "s") for x in line.get_xdata() if np.isfinite(x)]
+    assert sorted(points) == pytest.approx(sorted(100 * right.mean() for right in answers.values()))
+    for place, right in enumerate(answers.values()):
+        (bar,) = [line.get_xdata() for line in ax.lines if list(line.get_ydata()) == [place, place]]
+        assert np.ptp(bar) / 2 == pytest.approx(196 * right.std(ddof=1) / len(right) ** 0.5, rel=0.2)
+    assert [text.get_text() for text in ax.texts] == [f"{100 * right.mean():.0f}" for right in answers.values()]
+    assert legend(ax) == ["a", "b", "guessing"]
+    single = plots.answer_intervals({"all right": Answers(np.ones(3, dtype=bool), 50.0)})
+    assert legend(single.axes[0]) == ["right", "guessing"]
+    near = {name: Answers(np.arange(100) < share, 50.0) for name, share in {"over": 52, "under": 49, "far": 80}.items()}
+    asides = [np.sign(text.get_position()[0]) for text in plots.answer_intervals(near).axes[0].texts]
+    assert asides == [1, -1, 0]  # beside the mark of guessing, not on it
 
 
 def test_image_grid():
@@ -368,6 +606,28 @@ BAD = {
     "no rows": (lambda: plots.regime_curves({}), "regimes must hold at least one row"),
     "no means": (lambda: plots.regime_curves({"a": Regime(1.0, {}, 1.0)}), r"regimes\['a'\] must have class means"),
     "nan row": (lambda: plots.regime_curves({"a": Regime(np.nan, {1: 2.0}, 1.0)}), r"regimes\['a'\] .* finite"),
+    "no source": (lambda: plots.gains_by_source({"a": {}}), "gains must hold at least one method"),
+    "gain of a seed": (lambda: plots.gains_by_source({"a": {"b": [np.nan]}}), r"gains\['a'\]\['b'\] must be finite"),
+    "no gains": (lambda: plots.gain_intervals({}, GROUPS), "gains must hold at least one method"),
+    "gain rows": (
+        lambda: plots.gain_intervals({"a": np.zeros(9), "b": np.zeros(8)}, GROUPS),
+        r"gains\['b'\] must be 9 numbers",
+    ),
+    "no gain": (lambda: plots.gain_intervals({"a": np.full(9, np.nan)}, GROUPS), "at least one of them finite"),
+    "kinds": (lambda: plots.gain_intervals({"a": np.zeros(9)}, GROUPS, kinds={}), "kinds must name .* none of 'a'"),
+    "no questions": (lambda: plots.answer_intervals({}), "answers must hold at least one question"),
+    "no answers": (
+        lambda: plots.answer_intervals({"a": Answers(np.zeros(0, dtype=bool), 1.0)}),
+        r"answers\['a'\]\.right must be bool",
+    ),
+    "shares": (
+        lambda: plots.answer_intervals({"a": Answers(np.ones(3), 1.0)}),
+        r"answers\['a'\]\.right must be bool .* float64",
+    ),
+    "kind": (
+        lambda: plots.answer_intervals({"a": Answers(np.ones(3, dtype=bool), 1.0)}, kinds={}),
+        "kinds must name the kind of every question, got none of 'a'",
+    ),
     "no images": (lambda: plots.image_grid([]), "images must hold at least one"),
     "grey": (lambda: plots.image_grid([np.zeros((4, 4))]), r"images\[0\] must be RGB"),
     "range": (lambda: plots.image_grid([np.full((4, 4, 3), 2.0)]), r"images\[0\] must lie in 0\.\.1"),
@@ -415,6 +675,12 @@ def test_regions_of_a_class_that_is_named_nowhere_and_without_a_legend():
     assert figure.axes[0].get_legend() is None
 
 
+def test_the_boundaries_to_aim_at_are_dashed():
+    (ax,) = plots.decision_regions(halves, POINTS, LABELS, best=lambda grid: -halves(grid)).axes
+    dashed = [each for each in ax.collections if each.get_linestyle()[0][1] is not None]
+    assert len(dashed) == 2  # around each class; the regions' own borders are solid
+
+
 @pytest.mark.parametrize(
     "scores, points, labels, name",
     [
@@ -454,12 +720,37 @@ def charts(names: tuple[str, ...], text: str) -> dict:
         "class_distribution": plots.class_distribution(counts, groups, class_names=names, title=text),
         "per_class_gain": plots.per_class_gain(counts, counts, groups, class_names=names, title=text, ylabel=text),
         "tsne": plots.tsne(None, np.arange(n), names, embedding=points, title=text),
+        "tsne_panels": plots.tsne_panels(
+            {text: (np.tile(points, (2, 1)), np.arange(2 * n) < 2)}, np.tile(np.arange(n), 2), names
+        ),
+        "modalities": plots.modalities(
+            points, np.arange(n), points + 5, np.arange(n), names, classes=range(n), title=text
+        ),
         "loss_curves": plots.loss_curves(
             {name: History(train_loss=[2.0], val_score=[1.0]) for name in names}, title=text, score=text
         ),
         "sweep": plots.sweep([0, 1], {name: [1, 2] for name in names}, xlabel=text, ylabel=text, title=text),
         "image_grid": plots.image_grid(pictures, names, correct=[True] * n, title=text, size=3.0),
+        "schematic": plots.schematic(
+            {name: (i, 0, "data") for i, name in enumerate(names)}, [(names[0], names[1], text)], title=text
+        ),
+        "before_after": plots.before_after(
+            names, {name: [[(p, True)] for p in pictures] for name in names}, title=text
+        ),
+        "similarity_map": plots.similarity_map(np.eye(n), pictures, names, title=text),
         "regime_curves": plots.regime_curves({name: Regime(3.0, {1: 2.0, 2: 4.0}, 1.0) for name in names}, title=text),
+        "gains_by_source": plots.gains_by_source(
+            {name: {name: [1.0, 2.0] for name in names} for name in names}, title=text, xlabel=text
+        ),
+        "answer_intervals": plots.answer_intervals(
+            dict.fromkeys(names, Answers(np.array([True, False]), 8.3)),
+            kinds=dict(zip(names, names, strict=True)),
+            title=text,
+            xlabel=text,
+        ),
+        "gain_intervals": plots.gain_intervals(
+            dict.fromkeys(names, counts), groups, kinds=dict(zip(names, names, strict=True)), title=text, xlabel=text
+        ),
         "group_bars": plots.group_bars(dict.fromkeys(names, values), title=text, ylabel=text),
         "group_bars, few": plots.group_bars({"a": dict.fromkeys(few, 5.0)}, groups=few, title=text),
         "decision_regions, few": plots.decision_regions(flat, points[:3], np.arange(3), class_names=few, title=text),
@@ -475,7 +766,7 @@ def words(figure) -> str:
 
 def test_every_chart_is_here():
     drawn = {name.partition(",")[0] for name in charts(("a", "b", "c"), "t")}
-    helpers = {"GROUP_COLOURS", "PALETTE", "panels", "save", "tsne_embedding", "use_style"}
+    helpers = {"GROUP_COLOURS", "PALETTE", "neighbour_purity", "panels", "save", "tsne_embedding", "use_style"}
     assert drawn == set(plots.__all__) - helpers
 
 

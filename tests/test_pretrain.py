@@ -50,6 +50,19 @@ def test_loss_is_the_symmetric_contrastive_one(precision, tolerance):
     assert loss == pytest.approx(total / 12, abs=tolerance)
 
 
+def test_the_loss_of_embeddings_is_log_n_for_a_guess_and_known_for_a_perfect_model():
+    g = torch.Generator().manual_seed(0)
+    x = torch.randn(5, 8, generator=g)
+    guess = module.contrastive_loss(x, torch.ones(5, 8), 7.0)  # one caption for all
+    from_captions = torch.nn.functional.normalize(x, dim=1).sum(dim=1) / 8**0.5 * 7  # one row of logits, N times
+    expected = (np.log(5) + float(from_captions.logsumexp(0) - from_captions.mean())) / 2
+    assert guess.item() == pytest.approx(expected, abs=1e-5)
+    own = torch.eye(5, 8)
+    perfect = module.contrastive_loss(3 * own, own / 2, 10.0).item()  # own cosine 1, others 0; lengths do not matter
+    assert perfect == pytest.approx(np.log(1 + 4 * np.exp(-10.0)), abs=1e-6)
+    assert module.contrastive_loss(own, torch.ones(5, 8), 10.0).item() == pytest.approx(np.log(5), abs=1e-6)
+
+
 @pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
     """A run that was stopped at its fourth step; a checkpoint was written after the second. And its learning rates."""

@@ -32,7 +32,7 @@ def record(seed=0, overall=60.0, **changes):
         "parameters": {"dataset": "critters_lt", "seed": seed, "epochs": 3},
         "seed": seed,
         "world": "critters-2",
-        "environment": {"python": "3", "git_commit": "c0ffee"},
+        "environment": {"python": "3", "code": "c0ffee", "git_commit": str(seed)},
     }
     made = Record(**(values | changes))
     made.add_value("table5", "frozen", "overall", overall)
@@ -66,6 +66,7 @@ def test_round_trip(tmp_path):
     assert row == {
         "section": "table5", "row": "both", "overall": 75.0, "many": 100.0, "medium": 100.0, "few": 50.0,
         "precision": report.precision, "recall": report.recall, "f1": report.f1,
+        "overall_se": None, "many_se": None, "medium_se": None, "few_se": 50.0,
         "epochs": 4, "note": "kept", "loss": None, "seconds": None,
     }  # fmt: skip
     assert content["cost"]["wall_s"] >= 0 and content["cost"]["peak_memory_mb"] > 50
@@ -178,8 +179,29 @@ def test_collect_and_load_standard(tmp_path):
     assert [r.seed for r in standard] == [0, 1, 2]
     assert [without_cost(r) for r in standard] == [without_cost(load_record(run)) for run in sorted(runs)]
     assert load_standard("00_other", root=tmp_path) == []
-    assert collect(runs[:1], "02_ballad", target / "02_ballad.json").exists()
-    assert [r.seed for r in load_standard("02_ballad", root=tmp_path)] == [2]
+
+
+def test_seeds_are_committed_as_they_come(tmp_path):
+    """Another seed joins those of the same conditions; new code begins anew."""
+    target = tmp_path / "02_ballad.json"
+
+    def seeds() -> dict[int, float]:
+        return {run.seed: run.value("table5", "frozen", "overall") for run in read_runs(target, "02_ballad")}
+
+    collect(write_runs(tmp_path / "a", [2, 0]), "02_ballad", target)
+    collect(write_runs(tmp_path / "b", [1]), "02_ballad", target)
+    assert seeds() == {0: 60, 1: 61, 2: 64}
+    (again,) = write_runs(tmp_path / "c", [2])
+    changed = load_record(again)
+    changed.add_value("table5", "frozen", "overall", 3.0)
+    changed.save(again)
+    collect([again], "02_ballad", target)
+    assert seeds() == {0: 60, 1: 61, 2: 3}
+    collect(write_runs(tmp_path / "d", [3], environment={"code": "decade"}), "02_ballad", target)
+    assert seeds() == {3: 69}
+    target.write_text("{")
+    with pytest.raises(ValueError, match="02_ballad.json is not a whole JSON file"):
+        collect([again], "02_ballad", target)
 
 
 def test_load_standard_finds_the_checkout_from_any_folder_in_it(tmp_path, monkeypatch):
@@ -200,8 +222,8 @@ def test_load_standard_finds_the_checkout_from_any_folder_in_it(tmp_path, monkey
         ({"profile": "standard"}, "differ in profile"),
         ({"world": "critters-0"}, "differ in world"),
         ({"parameters": {"dataset": "critters_lt", "epochs": 4}}, "differ in epochs"),
-        ({"environment": {"python": "3", "git_commit": "decade"}}, "differ in git_commit"),
-        ({"environment": {"python": "3"}}, "differ in git_commit"),
+        ({"environment": {"python": "3", "code": "decade"}}, "differ in code"),
+        ({"environment": {"python": "3"}}, "differ in code"),
     ],
 )
 def test_runs_that_cannot_be_averaged_are_refused(tmp_path, change, message):
@@ -245,31 +267,49 @@ def test_summary_is_numpys_mean_and_sample_deviation():
     assert table.few["frozen"] == 40 and math.isnan(table.few_sd["frozen"]) and math.isnan(table.few["both"])
 
 
-def test_comparison_stands_in_a_fixed_order():
-    published = pd.DataFrame(
-        {"row": ["P2", "P1"], "many": [1.0, np.nan], "medium": [2, 2], "few": ["", "3"], "overall": [70.54, None]}
-    )
+def test_comparison_sets_sources_side_by_side():
+    published = pd.DataFrame({"row": ["P2", "both"], "many": [1.0, np.nan], "few": ["", "3"], "overall": [70.54, None]})
     standard = [record(seed, overall=60.0 + seed) for seed in range(3)]
-    table = comparison("table5", record(overall=64.04), standard, published, ["overall", "few", "f1"])
-    assert table.to_numpy().tolist() == [
-        ["published", "P2", "70.54", "–", "–"],
-        ["published", "P1", "–", "3.0", "–"],
-        ["this run", "frozen", "64.0", "–", "–"],
-        ["this run", "both", "72.0", "–", "–"],
-        ["standard, 3 seeds", "frozen", "61.0 ± 1.0", "–", "–"],
-        ["standard, 3 seeds", "both", "69.0 ± 1.0", "–", "–"],
+    table = comparison("table5", record(overall=64.04), standard, published, ["overall", "few"])
+    assert list(table.columns) == [
+        (source, column) for source in ("published", "standard, 3 seeds", "this run") for column in ("overall", "few")
     ]
-    assert list(table.columns) == ["source", "row", "overall", "few", "f1"]
+    assert list(table.index) == ["P2", "both", "frozen"]  # what only we have comes last
+    assert table.to_numpy().tolist() == [
+        ["70.54", "–", "–", "–", "–", "–"],
+        ["–", "3.0", "69.0 ± 1.0", "–", "72.0", "–"],
+        ["–", "–", "61.0 ± 1.0", "–", "64.0", "–"],
+    ]
+
+
+def test_differences_to_a_baseline_are_paired_by_seed():
+    published = pd.DataFrame({"key": ["frozen", "both", "odd"], "overall": [58.2, 66.13, np.nan]})
+    standard = [record(seed, overall=60.0 + 3 * seed) for seed in range(3)]
+    for seed, made in enumerate(standard):
+        made.add_value("table5", "both", "overall", 60.0 + 3 * seed + [8, 9, 10.3][seed])
+    table = comparison("table5", record(), standard, published, ["overall"], baseline="frozen", names={"both": "Both"})
+    assert list(table.index) == ["frozen", "Both", "odd"]
+    spread = np.std([8, 9, 10.3], ddof=1)
+    both = np.mean([68, 72, 76.3]), np.std([68, 72, 76.3], ddof=1)
+    assert table.loc["Both"].tolist() == [
+        "66.13 (+7.93)",
+        f"{both[0]:.1f} ± {both[1]:.1f} (+9.1 ± {spread:.1f})",
+        "68.0 (+8.0)",
+    ]
+    assert table.loc["frozen"].tolist() == ["58.2", "63.0 ± 3.0", "60.0"]
+    assert table.loc["odd"].tolist() == ["–", "–", "–"]
+    with pytest.raises(ValueError, match="baseline must be one of frozen, both, odd, got 'nothing'"):
+        comparison("table5", record(), standard, published, baseline="nothing")
 
 
 def test_comparison_without_published_or_standard_rows():
     table = comparison("table6", record())
-    assert table.to_numpy().tolist() == [["this run", "visual", "1.0", "–", "–", "–"]]
-    assert comparison("table6", record(), [record()]).to_numpy().tolist()[1][:3] == [
-        "standard, 1 seed",
-        "visual",
-        "1.0",
-    ]
+    assert table.index.tolist() == ["visual"] and table.to_numpy().tolist() == [["1.0", "–", "–", "–"]]
+    assert set(table.columns.get_level_values(0)) == {"this run"}
+    assert comparison("table6", record(), [record()])["standard, 1 seed"].overall.tolist() == ["1.0"]
+    missing = comparison("table6", record(), no_standard="none yet")
+    assert missing.columns[-1] == ("none yet", "") and missing["none yet", ""].tolist() == ["–"]
+    assert "none yet" not in comparison("table6", record(), [record()], no_standard="none yet").columns
     with pytest.raises(ValueError, match="section must be one of table5, table6, got 'table7'"):
         comparison("table7", record())
 
@@ -278,8 +318,9 @@ def test_comparison_takes_the_papers_tables_as_they_are():
     from ltnb.papers import reported
 
     table = comparison("table5", record(), reported=reported("ballad/table5"))
-    assert table.row.tolist()[:3] == ["frozen", "visual", "language"] and table.overall[0] == "58.2"
-    assert set(table.source) == {"published", "this run"}
+    assert table.index.tolist()[:3] == ["frozen", "visual", "language"]
+    assert table["published"].overall.tolist()[0] == "58.2"
+    assert list(dict.fromkeys(table.columns.get_level_values(0))) == ["published", "this run"]
 
 
 # ---- environment

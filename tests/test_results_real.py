@@ -34,9 +34,9 @@ def test_rows_are_read(tmp_path):
         ([], "schema must be 1"),
         ({"schema": 2, "rows": []}, "schema must be 1"),
         ({"schema": 1}, "with a list of rows"),
-        ({"schema": 1, "rows": [{**ROW, "class_means": {"one": 1.0}}]}, "a row lacks"),
-        ({"schema": 1, "rows": [{k: v for k, v in ROW.items() if k != "ratio"}]}, "a row lacks .*ratio"),
-        ({"schema": 1, "rows": ["x"]}, "a row lacks"),
+        ({"schema": 1, "rows": [{**ROW, "class_means": {"one": 1.0}}]}, "one of rows lacks"),
+        ({"schema": 1, "rows": [{k: v for k, v in ROW.items() if k != "ratio"}]}, "one of rows lacks .*ratio"),
+        ({"schema": 1, "rows": ["x"]}, "one of rows lacks"),
     ],
 )
 def test_damage_is_named(tmp_path, content, message):

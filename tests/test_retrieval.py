@@ -7,8 +7,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.metrics import average_precision_score
 
-from ltnb.retrieval import top_images
+from ltnb.retrieval import average_precision, modality_gap, top_images
 
 
 def slow(queries: np.ndarray, images: np.ndarray, k: int) -> list[list[int]]:
@@ -70,3 +71,49 @@ def test_thousands_of_queries_take_no_thousand_times_the_memory(monkeypatch: pyt
     found = top_images(torch.randn(5000, 4), torch.randn(20_000, 4), 3)
     assert found.shape == (5000, 3)
     assert 0 < largest <= 1 << 23
+
+
+# ---- average precision
+
+
+def test_average_precision_is_scikit_learns():
+    rng = np.random.default_rng(0)
+    queries, images = torch.from_numpy(rng.normal(size=(12, 6))), torch.from_numpy(rng.normal(size=(80, 6)))
+    relevant = rng.random((12, 80)) < rng.uniform(0.02, 0.6, (12, 1))
+    relevant[3], relevant[4] = False, True
+    found = average_precision(5 * queries, images.float(), torch.from_numpy(relevant)).numpy()
+    cosines = torch.nn.functional.cosine_similarity(queries[:, None], images[None], dim=2).numpy()
+    expected = [
+        average_precision_score(own, near) if own.any() else np.nan for own, near in zip(relevant, cosines, strict=True)
+    ]
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    assert np.isnan(found[3]) and found[4] == 1
+
+
+def test_equally_near_images_do_not_flatter():
+    one, images = torch.tensor([[1.0, 0.0]]), torch.tensor([[1.0, 0.0]] * 4)
+    assert average_precision(one, images, torch.tensor([[True, False, False, False]])).item() == 0.25
+    assert average_precision(one, images, torch.tensor([[False, False, False, True]])).item() == 0.25
+
+
+@pytest.mark.parametrize(
+    ("relevant", "message"),
+    [(torch.ones(2, 5, dtype=torch.bool), r"bool of shape \(2, 4\)"), (torch.ones(2, 4), r"bool of shape \(2, 4\)")],
+)
+def test_relevance_that_does_not_fit_is_named(relevant, message):
+    with pytest.raises(ValueError, match=f"relevant must be {message}"):
+        average_precision(torch.ones(2, 3), torch.eye(4, 3), relevant)
+
+
+def test_the_modality_gap_against_counting_by_hand():
+    g = torch.Generator().manual_seed(0)
+    images, texts, queries = (3 * torch.randn(n, 6, generator=g) for n in (40, 25, 10))
+    apart, share = modality_gap(images, texts, queries, k=7)
+    unit = [x.numpy() / np.linalg.norm(x.numpy(), axis=1, keepdims=True) for x in (images, texts, queries)]
+    assert apart == pytest.approx(np.linalg.norm(unit[0].mean(0) - unit[1].mean(0)), abs=1e-5)
+    order = np.argsort(-(unit[2] @ np.concatenate(unit[:2]).T), axis=1)[:, :7]
+    assert share == pytest.approx((order >= 40).mean())
+    far = torch.tensor([[1.0, 0.0, 0, 0, 0, 0]]).repeat(20, 1), torch.tensor([[-1.0, 0, 0, 0, 0, 0]]).repeat(20, 1)
+    assert modality_gap(*far, far[0], k=20) == (pytest.approx(2.0), 0.0)
+    with pytest.raises(ValueError, match="text_emb"):
+        modality_gap(images, texts[:, :5], queries)

@@ -20,6 +20,7 @@ import pytest
 from ltnb import cli
 from ltnb.runner import doctor, execution, folders
 from ltnb.runner.catalogue import (
+    Profile,
     builtin_profiles,
     check_overrides,
     find_lesson,
@@ -27,6 +28,7 @@ from ltnb.runner.catalogue import (
     parse_text,
     read_parameters,
 )
+from ltnb.runner.committed import committed_record
 from ltnb.runner.display import Display
 from ltnb.runner.execution import Progress, Result, run_all, run_on_cluster, stages
 from ltnb.runner.plan import plan, plan_one
@@ -195,6 +197,9 @@ def test_builtin_profiles_load():
         ("lessons: {01_good: {}}\nseed: [1]", "unknown key 'seed'; did you mean 'seeds'?"),
         ("lessons: {01_good: {}}\nseeds: [1, 1]", "seeds must be distinct"),
         ("lessons: {01_good: {}}\nseeds: 3", "seeds must be distinct"),
+        ("lessons: {01_good: {}}\nseeds_of: [1]", "'seeds_of' must be a mapping"),
+        ("lessons: {01_good: {}}\nseeds_of: {01_god: [1]}", "'01_god'; did you mean '01_good'"),
+        ("lessons: {01_good: {}}\nseeds_of: {01_good: [1, 1]}", "seeds must be distinct"),
         ("lessons: {01_good: {out: x}}", "parameter 'out' is the runner's own"),
         ("lessons: {01_good: {features: gone.npz}}", "parameter 'features': no such file: gone.npz"),
         ("lessons: [01_good]", "is not a profile"),
@@ -308,6 +313,18 @@ def test_key_follows_everything_the_result_depends_on(project):
     before = plan_one("01_good", {}, Path("runs"))
     write_notebook(project / "notebooks" / "01_good.ipynb", WRITE, "x = 1", SAVE)
     assert plan_one("01_good", {}, Path("runs")).key != before.key
+
+
+def test_a_lesson_may_have_seeds_of_its_own(project):
+    write_notebook(project / "notebooks" / "02_more.ipynb")
+    text = "seeds: [0, 1]\nseeds_of: {02_more: [0, 1, 2]}\nlessons: {01_good: {}, 02_more: {}}"
+    profile = load_profile(write_profile(text))
+    tasks = plan(profile, Path("runs"))
+    assert [(task.lesson, task.seed) for task in tasks] == [
+        *(("01_good", seed) for seed in (0, 1)),
+        *(("02_more", seed) for seed in (0, 1, 2)),
+    ]
+    assert [task.seed for task in plan(profile, Path("runs"), seeds=[5])] == [5, 5]
 
 
 def test_plan_is_lessons_times_seeds(project):
@@ -945,6 +962,104 @@ def test_runs_with_other_parameters_are_not_averaged(project, capsys):
     assert cli.main(["report", "--profile", "standard"]) == 0
     out = capsys.readouterr().out
     assert out.count("02_ballad,") == 2 and "2.0" not in out
+
+
+def ballad_run(project: Path, seed: int, by: float, profile: str = "standard") -> Path:
+    """A run in which the visual adapter is better than the language one by so much."""
+    from ltnb.results import load_record
+
+    folder = finished_lesson(project, "02_ballad", seed, {"a": (1.0, 1.0, 1.0, 1.0)}, profile)
+    record = load_record(folder)
+    record.add_value("table6", "language", "overall", 60.0 + seed)
+    record.add_value("table6", "visual", "overall", 60.0 + seed + by)
+    record.save(folder / "record.json")
+    return folder
+
+
+def test_the_final_table_has_the_verdicts_of_the_standard_runs(project, capsys):
+    for seed, by in enumerate([1.0, 1.2, 0.9, 1.1, 1.3]):
+        ballad_run(project, seed, by)
+    ballad_run(project, 0, -4.0, "quick")
+    assert cli.main(["report"]) == 0
+    before = capsys.readouterr().out.split("\n\n")[1]
+    title, head, row = before.splitlines()
+    assert title.endswith("verdicts are of the standard runs (none of these settings yet)")
+    assert row.split() == ["B10", "+0.2", "–", "no", "standard", "run", "60.0", "→", "56.0", "(-4.0)"]
+    assert cli.main(["report", "--profile", "standard", "--write-records"]) == 0
+    assert "B10  +0.2   +1.1 [+0.9, +1.3], n = 5  reproduced" in capsys.readouterr().out
+    assert cli.main(["report"]) == 0
+    title, head, row = capsys.readouterr().out.rstrip().split("\n\n")[1].splitlines()
+    assert title == "02_ballad, claims of the paper; verdicts are of the standard runs"
+    assert head.split() == ["paper", "standard", "runs", "verdict", "this", "run"]
+    assert row == "B10  +0.2   +1.1 [+0.9, +1.3], n = 5  reproduced  60.0 → 56.0 (-4.0)"
+
+
+def test_the_readme_says_what_the_standard_runs_say(project, capsys):
+    from ltnb.critters.attributes import WORLD_VERSION
+    from ltnb.results import load_record
+    from ltnb.runner import readme
+
+    text = f"# Mine\n\n{readme.BEGIN}\nold\n{readme.END}\n\nThe end.\n"
+    (project / "README.md").write_text(text)
+    assert "No standard run" in readme.standard_section(project)
+    for seed, by in enumerate([1.0, 1.2, 0.9, 1.1, 1.3]):
+        record = load_record(folder := ballad_run(project, seed, by))
+        record.world = WORLD_VERSION
+        record.save(folder / "record.json")
+    assert cli.main(["report", "--profile", "standard", "--write-records"]) == 0
+    assert "wrote README.md" in capsys.readouterr().out
+    before, begin, rest = (project / "README.md").read_text().partition(readme.BEGIN)
+    section, end, after = rest.partition(readme.END)
+    assert (before, after) == ("# Mine\n\n", "\n\nThe end.\n") and "old" not in section
+    assert "Claims of the papers measured in the world" in section and ": 1 in all, 1 reproduced." in section
+    assert "| a | 1.0 ± 0.0 | 1.0 ± 0.0 | 1.0 ± 0.0 | 1.0 ± 0.0 |" in section
+    assert "(BALLAD Table 6) | +0.2 | +1.1 [+0.9, +1.3], n = 5 | reproduced |" in section
+    (project / "README.md").write_text("# No markers\n")
+    assert readme.write_section() is None
+
+
+def test_the_readme_here_follows_from_the_committed_records():
+    from ltnb.runner import readme
+
+    section = (REPO / "README.md").read_text().partition(readme.BEGIN)[2].partition(readme.END)[0]
+    assert section.strip() == readme.standard_section(REPO).strip()
+
+
+def test_a_standard_run_whose_record_is_committed_is_not_made_again(project, capsys, monkeypatch):
+    """Unless code, lesson or parameters changed; its numbers stand in the table all the same."""
+    from ltnb.results import Record
+    from ltnb.results.standard import collect
+    from ltnb.runner import committed
+
+    profile = {"01_good": {"steps": 3}}
+    standard = Profile("standard", (0, 1), profile)
+    monkeypatch.setattr("ltnb.runner.catalogue.load_profile", lambda name: standard)
+    monkeypatch.setattr(committed, "code_version", lambda lesson: "c0de")
+    defaults = read_parameters(project / "notebooks" / "01_good.ipynb")
+    parameters = {**defaults, "steps": 3, "seed": 1}
+    made = Record("01_good", parameters, seed=1, profile="standard", environment={"code": "c0de"})
+    made.add_value("headline", "zero-shot", "overall", 12.5)
+    made.save(project / "elsewhere" / "record.json")
+    (project / "figures" / "records").mkdir(parents=True)
+    collect([project / "elsewhere"], "01_good", project / "figures" / "records")
+    assert cli.main(["reproduce", "--profile", "standard"]) == 0
+    out, err = capsys.readouterr()
+    assert "01_good seed 1: its record is committed" in err and "seed 0: its record" not in err
+    assert "12.5" in out
+    assert (project / "runs/standard/01_good/seed0/done.json").is_file()
+    assert not (project / "runs/standard/01_good/seed1").exists()
+    assert cli.main(["reproduce", "--profile", "standard", "--seeds", "1", "--force"]) == 0
+    assert (project / "runs/standard/01_good/seed1/done.json").is_file()
+
+    (task,) = plan(Profile("standard", (1,), profile), Path("other"))
+    assert committed_record(task) == made
+    monkeypatch.setattr(committed, "code_version", lambda lesson: "c0df")
+    assert committed_record(task) is None
+    monkeypatch.setattr(committed, "code_version", lambda lesson: "c0de")
+    (task,) = plan(Profile("standard", (0,), profile), Path("other"))
+    assert committed_record(task) is None
+    (task,) = plan(Profile("standard", (1,), {"01_good": {"steps": 4}}), Path("other"))
+    assert committed_record(task) is None
 
 
 def test_make_records_runs_the_standard_profile_and_collects_it():

@@ -145,6 +145,50 @@ def test_choices_of_optimiser_and_schedule_are_checked():
         scheduled_lr(0, 10, 0.1, schedule="step")
 
 
+@pytest.mark.parametrize("optimizer", ["sgd", "adamw"])
+def test_parts_of_a_model_may_learn_at_rates_of_their_own(optimizer):
+    """As two optimisers that share a schedule; the longest beginning that fits a name counts."""
+    x = torch.randn(40, 4, generator=torch.Generator().manual_seed(1))
+    y = (x @ torch.arange(4.0)).unsqueeze(1)
+    objective = lambda model, batch: (model(batch[0]) - batch[1]).square().mean()  # noqa: E731
+    how = {"epochs": 3, "batch_size": 10, "weight_decay": 0.1, "optimizer": optimizer}
+
+    def trained(lr_scale=None, frozen: str = "") -> dict[str, torch.Tensor]:
+        torch.manual_seed(0)
+        model = torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 1))
+        for name, parameter in model.named_parameters():
+            parameter.requires_grad_(not (frozen and name.startswith(frozen)))
+        fit(model, objective, TensorSource(x, y), lr=0.01, lr_scale=lr_scale, **how)
+        return dict(model.named_parameters())
+
+    plain = trained()
+    for same in ({}, {"": 1.0}, {"0": 1.0, "1.bias": 1.0}):
+        assert all(torch.equal(value, plain[name]) for name, value in trained(same).items())
+    assert torch.equal(trained({"0": 0.0})["1.weight"], trained(frozen="0")["1.weight"])
+    mixed = trained({"": 0.0, "1": 1.0, "1.bias": 0.0})
+    torch.manual_seed(0)
+    begin = dict(torch.nn.Sequential(torch.nn.Linear(4, 3), torch.nn.Linear(3, 1)).named_parameters())
+    changed = {name for name in begin if not torch.equal(begin[name], mixed[name])}
+    assert changed == {"1.weight"}
+    groups = make_optimizer(torch.nn.Linear(2, 2), optimizer, 0.1, lr_scale={"bias": 5}).param_groups
+    assert sorted((len(g["params"]), round(g["lr"], 3), g["lr_scale"]) for g in groups) == [
+        (1, 0.1, 1.0),
+        (1, 0.5, 5.0),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("lr_scale", "message"),
+    [
+        ({"tower": 2.0}, r"lr_scale must be of parameters .*weight, bias.*'tower'"),
+        ({"bias": -1.0}, r"lr_scale\['bias'\]"),
+    ],
+)
+def test_bad_factors_of_the_rate_are_named(lr_scale, message):
+    with pytest.raises(ValueError, match=message):
+        make_optimizer(torch.nn.Linear(2, 2), "sgd", 0.1, lr_scale=lr_scale)
+
+
 def test_loader_processes_give_the_same_run():
     here, there = net(), net()
     fit(here, cross_entropy, TensorSource(*data()), lr=0.1, epochs=1)

@@ -13,5 +13,6 @@ What a method may read
 What only evaluation may read
     ``truth``: what each picture shows and what each sentence is.
 The small CLIPs
-    ``pretrain`` makes them, ``pretrain_scores`` and ``premises`` measure them on species that no lesson uses.
+    ``pretrain`` makes them, ``pretrain_scores`` and ``premises`` measure them on species that no lesson uses,
+    ``mentions`` counts what captions tell, ``naming`` and ``binding`` ask a model what it sees.
 """

@@ -204,6 +204,17 @@ def stream_table(seed: int, indices: np.ndarray) -> np.ndarray:
     return table
 
 
+def stream_style(seed: int, indices: np.ndarray) -> np.ndarray:
+    """The style of pre-training pictures: (N,) int64, places in :data:`~ltnb.critters.attributes.STYLES`; 0 is a photo.
+
+    Args:
+        seed: of the stream.
+        indices: (N,) numbers of the pictures.
+    """
+    chance = uniforms(seed, indices, 2, stream=1)
+    return np.where(chance[:, 0] < 0.12, 1 + (chance[:, 1] * 3).astype(np.int64), 0)
+
+
 def stream_batch(
     seed: int, start: int, size: int, difficulty: Difficulty = WORLD
 ) -> tuple[torch.Tensor, list[str], np.ndarray]:
@@ -221,7 +232,7 @@ def stream_batch(
     indices = np.arange(start, start + size)
     table = stream_table(seed, indices)
     chance = uniforms(seed, indices, 6, stream=1)
-    style = np.where(chance[:, 0] < 0.12, 1 + (chance[:, 1] * 3).astype(np.int64), 0)
+    style = stream_style(seed, indices)
     absent = {"companion": NO["companion"], "accessory": NO["accessory"], "weather": 0, "cover": NO["cover"]}
     for i, (name, value) in enumerate(absent.items()):
         table[chance[:, 2 + i] >= getattr(difficulty, name), list(_MAY_BE_SAID).index(name)] = value

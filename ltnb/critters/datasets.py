@@ -27,6 +27,7 @@ __all__ = [
     "CritterTruth",
     "PoolTruth",
     "calibration_data",
+    "calibration_lt",
     "critters_latin_lt",
     "critters_lt",
     "truth",
@@ -122,6 +123,17 @@ def _critters(
         group_counts=few_many,
         world=WORLD_VERSION,
     )
+
+
+def calibration_lt(imbalance: float = 100, seed: int = 0, *, test_per_class: int = 20) -> LongTailData:
+    """`calibration_data` of the telling world by a name that `ltnb.data.load` knows, to choose hyper-parameters on.
+
+    Args:
+        imbalance: largest over smallest class count.
+        seed: as in :func:`critters_lt`.
+        test_per_class: test and validation pictures of a class.
+    """
+    return calibration_data("calibration", seed, test_per_class=test_per_class, imbalance=imbalance)
 
 
 def calibration_data(

@@ -68,17 +68,17 @@ class Premises:
         """Each premise of the telling world: what was measured, and whether it holds."""
         zero_shot, means = self.regime.zero_shot, self.regime.class_means
         tests: dict[str, tuple[float, Callable[[float], bool]]] = {
-            "zero-shot, 55 to 72": (zero_shot, lambda v: 55 <= v <= 72),
-            "zero-shot, many less few, at most 2 either way": (self.flatness, lambda v: abs(v) <= 2),
-            "class means of 5 pictures less zero-shot, at most 0": (means[5] - zero_shot, lambda v: v <= 0),
-            "class means of 1 picture less zero-shot, at most -20": (means[1] - zero_shot, lambda v: v <= -20),
-            "variance within over between, at least 0.9": (self.regime.ratio, lambda v: v >= 0.9),
-            "probe less zero-shot on few, at most -15": (self.probe_few - self.zero_shot_few, lambda v: v <= -15),
-            "adjusted less zero-shot on few, within 8": (
+            "zero-shot: between 55 and 72": (zero_shot, lambda v: 55 <= v <= 72),
+            "zero-shot: many - few, between -2 and 2": (self.flatness, lambda v: abs(v) <= 2),
+            "class means of 5 pictures - zero-shot: 0 or less": (means[5] - zero_shot, lambda v: v <= 0),
+            "class means of 1 picture - zero-shot: -20 or less": (means[1] - zero_shot, lambda v: v <= -20),
+            "variance within over variance between: 0.9 or more": (self.regime.ratio, lambda v: v >= 0.9),
+            "probe - zero-shot on few: -15 or less": (self.probe_few - self.zero_shot_few, lambda v: v <= -15),
+            "adjusted probe - zero-shot on few: between -8 and 8": (
                 self.adjusted_few - self.zero_shot_few,
                 lambda v: abs(v) <= 8,
             ),
-            "probe on 200 a class less zero-shot, at least 8": (self.probe_plenty - zero_shot, lambda v: v >= 8),
+            "probe on 200 pictures a class - zero-shot: 8 or more": (self.probe_plenty - zero_shot, lambda v: v >= 8),
         }
         return {name: (value, holds(value)) for name, (value, holds) in tests.items()}
 

@@ -98,6 +98,23 @@ def _stream(size: int, batch: int, first: int, end: int, steps: int) -> Iterator
         yield item
 
 
+def contrastive_loss(image: Tensor, text: Tensor, scale: Tensor | float) -> Tensor:
+    """CLIP's symmetric loss of a batch of pairs: the mean of both directions, pictures to captions and back.
+
+    Args:
+        image: (N, D) floating point, any length; normalised inside.
+        text: (N, D), the embedding of each picture's own caption.
+        scale: 1 / tau, what cosines are multiplied with.
+
+    Returns:
+        A scalar; log N where the model guesses.
+    """
+    image, text = F.normalize(image.float(), dim=-1), F.normalize(text.float(), dim=-1)
+    logits = scale * image @ text.T
+    label = torch.arange(len(logits), device=logits.device)
+    return 0.5 * (F.cross_entropy(logits, label) + F.cross_entropy(logits.T, label))
+
+
 class _Student(nn.Module):
     """A mini-CLIP with a small vocabulary, and its contrastive loss."""
 
@@ -130,10 +147,7 @@ class _Student(nn.Module):
         with arithmetic(self.precision, device):
             image = self._encode_image(pixels.to(device))
             text = towers.encode_text(self.model, self.rows(self.tokenizer(captions)).to(device))
-        image, text = F.normalize(image.float(), dim=-1), F.normalize(text.float(), dim=-1)
-        logits = self.model.logit_scale.exp() * image @ text.T
-        label = torch.arange(len(logits), device=device)
-        return 0.5 * (F.cross_entropy(logits, label) + F.cross_entropy(logits.T, label))
+        return contrastive_loss(image, text, self.model.logit_scale.exp())
 
     def _encode_image(self, pixels: Tensor) -> Tensor:
         """Embeddings of a batch; of a ViT's last block only the token that is read is computed."""

@@ -10,7 +10,16 @@ from dataclasses import dataclass
 import numpy as np
 
 from ltnb._checks import check_choice
-from ltnb.critters.attributes import ATTRIBUTES, FINE_ATTRIBUTES, NONE, OUTDOORS, STYLES, SURROUNDINGS, TEXTURES
+from ltnb.critters.attributes import (
+    ATTRIBUTES,
+    FINE_ATTRIBUTES,
+    NONE,
+    OUTDOORS,
+    STYLES,
+    SURROUNDINGS,
+    TEXTURES,
+    WEATHERS,
+)
 from ltnb.critters.images import SPLITS, CritterImages, render_seed
 from ltnb.critters.individuals import shown
 from ltnb.critters.pool import POOL_KINDS, pool_recipe
@@ -97,6 +106,18 @@ class CritterTruth:
             mask &= attributes[name] == values.index(check_choice(word, name, values))
         return mask
 
+    def in_words(self, part: str, i: int) -> str:
+        """What picture `i` of a part shows beside its animal, as in "sea, green snail, umbrella".
+
+        Raises:
+            ValueError: unknown part.
+        """
+        seen = self.images[check_choice(part, "part", list(self.images))]
+        words = {name: VALUES[name][seen[name][i]] for name in SURROUNDINGS if seen[name][i] >= 0}
+        if colour := words.pop("companion_colour", ""):
+            words["companion"] = f"{colour} {words['companion']}"
+        return ", ".join(word for word in words.values() if word not in (NONE, WEATHERS[0]))
+
     def words(self, c: int) -> dict[str, str]:
         """The attributes of class `c` in words; individual ones are left out."""
         return {name: VALUES[name][values[c]] for name, values in self.classes.items() if values[c] >= 0}
@@ -132,6 +153,28 @@ def truth(data: LongTailData) -> CritterTruth:
         images={split: image_attributes(images) for split, images in parts.items()},
         pool=_pool_truth(world, parts["pool"], c) if "pool" in parts else None,
     )
+
+
+def closest(data: LongTailData, c: int) -> tuple[int, tuple[str, ...]]:
+    """The class that differs least from class `c`, and the attributes in which it differs; for what is shown only.
+
+    Of several one is taken that differs in a fine attribute, where there are such.
+
+    Args:
+        data: see :func:`truth`. About other data sets nothing is known: then it is the next class, and no attribute.
+        c: a class.
+    """
+    classes = len(data.class_names)
+    if data.name not in RENDERED:
+        return (c + 1) % classes, ()
+    species = species_world(RENDERED[data.name]).first(classes)
+    differs = np.hstack([species.table, species.fine])
+    differs = differs != differs[c]
+    amount = differs.sum(axis=1) - 0.5 * differs[:, len(ATTRIBUTES) :].any(axis=1)
+    amount[c] = differs.shape[1] + 1
+    other = int(amount.argmin())
+    names = zip((*ATTRIBUTES, *FINE_ATTRIBUTES), differs[other], strict=True)
+    return other, tuple(name for name, different in names if different)
 
 
 def image_attributes(images: CritterImages) -> dict[str, np.ndarray]:

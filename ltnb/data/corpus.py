@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
+from torch import Tensor
 
 from ltnb._checks import fail
 from ltnb._deprecation import renamed_argument
@@ -72,6 +74,62 @@ def corpus_statistics(
         median=float(np.median(sizes)),
         tokens=float(np.mean(lengths)) if lengths else float("nan"),
     )
+
+
+@dataclass(frozen=True)
+class SentenceBank:
+    """All sentences of all classes in one list: what is encoded, scored and drawn from.
+
+    Attributes:
+        lines: S sentences.
+        y: int64 (S,), the class of each.
+        prompt: bool (S,), whether it was made of a template and the class name.
+    """
+
+    lines: list[str]
+    y: Tensor
+    prompt: Tensor
+
+    def take(self, rows: Tensor) -> SentenceBank:
+        """Some of the sentences.
+
+        Args:
+            rows: bool (S,), those to keep, in their order.
+        """
+        kept = [line for line, keep in zip(self.lines, rows.tolist(), strict=True) if keep]
+        return SentenceBank(kept, self.y[rows], self.prompt[rows])
+
+
+def sentence_bank(
+    corpus: Sequence[Sequence[str]], prompts: Sequence[Sequence[str]], *, prompts_first: bool = False
+) -> SentenceBank:
+    """Join the articles of the classes with prompts made of their names, class by class.
+
+    Args:
+        corpus: C lists of sentences, some or all of which may be empty.
+        prompts: C lists of sentences, see `ltnb.clip.prompt_sentences`.
+        prompts_first: whether the prompts of a class stand before its article, as in VL-LTR's released code; it matters
+            where the first sentences of a class are taken.
+
+    Raises:
+        ValueError: no class, something else than lists of strings, or not as many lists in both.
+
+    Example:
+        >>> from ltnb.data.corpus import sentence_bank
+        >>> bank = sentence_bank([["It purrs."], []], [["a photo of a cat."], ["a photo of a dog."]])
+        >>> bank.lines, bank.y.tolist(), bank.prompt.tolist()
+        (['It purrs.', 'a photo of a cat.', 'a photo of a dog.'], [0, 0, 1], [False, True, True])
+    """
+    _check_corpus(corpus)
+    _check_corpus(prompts)
+    if len(corpus) != len(prompts):
+        fail("prompts", f"lists for {len(corpus)} classes as corpus", f"{len(prompts)}")
+    rows: list[tuple[str, int, bool]] = []
+    for c, (own, made) in enumerate(zip(corpus, prompts, strict=True)):
+        parts = [[(line, c, False) for line in own], [(line, c, True) for line in made]]
+        rows += [row for part in (reversed(parts) if prompts_first else parts) for row in part]
+    y = torch.tensor([c for _, c, _ in rows], dtype=torch.int64)
+    return SentenceBank([line for line, _, _ in rows], y, torch.tensor([made for _, _, made in rows], dtype=torch.bool))
 
 
 @renamed_argument("n_classes", "num_classes")

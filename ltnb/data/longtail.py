@@ -95,7 +95,7 @@ def shot_groups(class_counts: Any, convention: Convention = "strict") -> dict[st
 
     Args:
         class_counts: Integer array, list or tensor of shape (C,); zero is allowed and counts as few.
-        convention: ``"strict"``: many > 100, medium 20..100, few < 20 (BALLAD, IVLM, HLC).
+        convention: ``"strict"``: many > 100, medium 20..100, few < 20 (BALLAD, TACKLE, IVLM, HLC).
             ``"inclusive"``: many >= 100, medium 21..99, few <= 20 (VL-LTR).
 
     Returns:

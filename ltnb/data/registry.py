@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 DATASETS = {
     "critters_lt": "ltnb.critters.datasets",
     "critters_latin_lt": "ltnb.critters.datasets",
+    "calibration_lt": "ltnb.critters.datasets",
     "cifar100_lt": "ltnb.data.cifar",
     "caltech101_lt": "ltnb.data.caltech",
     "imagenet_lt": "ltnb.data.listfiles",
@@ -35,7 +36,8 @@ def load(
     """Load a long-tailed data set by name.
 
     Args:
-        name: ``critters_lt`` or ``critters_latin_lt`` (rendered, nothing to download), ``cifar100_lt`` or
+        name: ``critters_lt`` or ``critters_latin_lt`` (rendered, nothing to download), ``calibration_lt`` (other
+            species of that world, to choose hyper-parameters on; without texts and pool), ``cifar100_lt`` or
             ``caltech101_lt`` (downloaded by torchvision), ``imagenet_lt``, ``places_lt`` or ``inat2018`` (your copy of
             the pictures and the official list files), or ``folder:/path`` (your own pictures, one folder a class).
         root: folder with the data; None or empty for the variable ``LTNB_DATA``. Rendered worlds need none.

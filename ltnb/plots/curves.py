@@ -61,7 +61,7 @@ def loss_curves(
         for i, (name, values) in enumerate(losses.items()):
             look: dict[str, Any] = {
                 "color": PALETTE[i % len(PALETTE)],
-                "linestyle": DASHES[i // len(PALETTE) % len(DASHES)],
+                "linestyle": DASHES[(i + i // len(PALETTE)) % len(DASHES)],  # curves that coincide are both seen
             }
             logged = values.ndim == 2
             steps, values = (values[:, 0], values[:, 1]) if logged else (np.arange(1, len(values) + 1), values)

@@ -67,7 +67,7 @@ def image_grid(
             ax.spines[:].set_visible(False)
             if i >= len(images):
                 continue
-            ax.imshow(_pixels(images[i], i))
+            ax.imshow(pixels(images[i], f"images[{i}]"))
             ax.set_title(captions[i], fontsize=7.5, loc="center", pad=3, parse_math=False)
             if correct is not None and correct[i] is not None:
                 ax.spines[:].set(visible=True, linewidth=2.5, **_BORDER[bool(correct[i])])
@@ -82,15 +82,13 @@ _BORDER: dict[bool, dict[str, Any]] = {
 }
 
 
-def _pixels(image: Any, index: int) -> np.ndarray:
-    """The picture as (H, W, 3), uint8 or floats in 0..1."""
-    array = to_array(image, f"images[{index}]")
+def pixels(image: Any, name: str) -> np.ndarray:
+    """A picture as (H, W, 3), uint8 or floats in 0..1."""
+    array = to_array(image, name)
     if array.ndim == 3 and array.shape[0] == 3 and array.shape[2] != 3:
         array = array.transpose(1, 2, 0)
     if array.ndim != 3 or array.shape[2] != 3 or array.dtype.kind not in "uf":
-        raise ValueError(
-            f"images[{index}] must be RGB, uint8 or floats in 0..1, got shape {array.shape} of {array.dtype}"
-        )
+        raise ValueError(f"{name} must be RGB, uint8 or floats in 0..1, got shape {array.shape} of {array.dtype}")
     if array.dtype.kind == "f" and not (array.min() >= 0 and array.max() <= 1):
-        raise ValueError(f"images[{index}] must lie in 0..1, got values from {array.min():g} to {array.max():g}")
+        raise ValueError(f"{name} must lie in 0..1, got values from {array.min():g} to {array.max():g}")
     return array

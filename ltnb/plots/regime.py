@@ -8,15 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ltnb.plots._labels import draw_legend
-from ltnb.plots.style import PALETTE, axes_for, context, figure_of, title_above
+from ltnb.plots.style import MARKERS, PALETTE, axes_for, context, figure_of, title_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ltnb.regime import Regime
-
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
 
 
 def regime_curves(regimes: Mapping[str, Regime], *, title: str | None = None, ax: Axes | None = None) -> Figure:

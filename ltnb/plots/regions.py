@@ -25,6 +25,7 @@ def decision_regions(
     labels: Any,
     *,
     class_names: Sequence[str] | None = None,
+    best: Callable[[Any], Any] | None = None,
     title: str | None = None,
     legend: bool = True,
     ax: Axes | None = None,
@@ -36,6 +37,7 @@ def decision_regions(
         points: (N, 2).
         labels: (N,) integers in [0, C), C at most 6.
         class_names: C names for the legend; None counts them.
+        best: Scores as above, whose boundaries are drawn too, dashed: those that a method should come near.
         title: Title.
         legend: Whether to name the classes.
         ax: Axes to draw on; None makes a figure.
@@ -70,8 +72,10 @@ def decision_regions(
         colours = list(PALETTE[:num_classes])
         shades = ListedColormap(colours)
         ax.pcolormesh(*axes, named, cmap=shades, vmin=-0.5, vmax=num_classes - 0.5, alpha=0.22, shading="nearest")
-        for i in range(num_classes - 1):
-            ax.contour(*axes, named, levels=[i + 0.5], colors="#333333", linewidths=0.7)
+        _boundaries(ax, axes, named, colors="#333333", linewidths=0.7)
+        if best is not None:
+            aim = to_array(best(grid), "best").argmax(axis=1).reshape(_GRID, _GRID)
+            _boundaries(ax, axes, aim, colors="black", linewidths=1.0, linestyles="dashed")
         for i, (colour, marker) in enumerate(zip(colours, _MARKERS, strict=False)):
             ax.plot(*x[y == i].T, marker, color=colour, markersize=3, markeredgecolor="white", markeredgewidth=0.3)
             ax.plot([], [], marker, color=colour, label=f"{names[i]} ({int((y == i).sum())})")
@@ -82,3 +86,10 @@ def decision_regions(
         if title:
             ax.set_title(sentence(title), fontsize=10)
         return figure_of(ax)
+
+
+def _boundaries(ax: Axes, axes: Sequence[np.ndarray], named: np.ndarray, **look: Any) -> None:
+    """Where one class ends and the next begins."""
+    present = np.unique(named)
+    for i in present if len(present) > 1 else ():
+        ax.contour(*axes, (named == i).astype(float), levels=[0.5], **look)

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 BLUE, ORANGE, VERMILLION, GREEN = "#0072B2", "#E69F00", "#D55E00", "#009E73"
 PALETTE = (BLUE, ORANGE, GREEN, "#CC79A7", VERMILLION, "#56B4E9", "#6B5B00", "#4D4D4D")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
+"""Told apart without colour, in the order in which they are used."""
 GROUP_COLOURS = {"overall": "#4D4D4D", "many": BLUE, "medium": ORANGE, "few": VERMILLION}
 """The same colour for the same group in every chart."""
 

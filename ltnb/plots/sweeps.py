@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ltnb.plots._labels import draw_legend, sentence
-from ltnb.plots.style import GROUP_COLOURS, PALETTE, axes_for, context, figure_of, title_above
+from ltnb.plots.style import GROUP_COLOURS, MARKERS, PALETTE, axes_for, context, figure_of, title_above
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -66,7 +66,7 @@ def sweep(
             colour = GROUP_COLOURS.get(name, free[i % len(free)])
             best = int(np.nanargmax(values))
             label = f"{name}: best {values[best]:.1f} at {places[best]:g}" if mark_best else name
-            ax.plot(places, values, marker="o", markersize=4, color=colour, label=label)
+            ax.plot(places, values, marker=MARKERS[i % len(MARKERS)], markersize=5, color=colour, label=label)
             if name in bands:
                 low, high = values - bands[name], values + bands[name]
                 ax.fill_between(places, low, high, color=colour, alpha=0.15, linewidth=0)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from ltnb.results.environment import project_root
 from ltnb.results.schema import parse
@@ -14,6 +15,7 @@ from ltnb.results.standard import FOLDER
 if TYPE_CHECKING:
     from ltnb.regime import Regime
 
+T = TypeVar("T")
 SCHEMA = 1
 FILE = FOLDER / "real" / "regime.json"
 
@@ -47,20 +49,35 @@ def real_regimes(root: str | os.PathLike[str] | None = None) -> list[RealRegime]
     """
     from ltnb.regime import Regime
 
+    def row(given: dict[str, Any]) -> RealRegime:
+        means = {int(k): v for k, v in given["class_means"].items()}
+        return RealRegime(given["name"], Regime(given["zero_shot"], means, given["ratio"]), given)
+
+    return committed_list(FILE, "rows", row, "a name, zero_shot, class_means or ratio", root)
+
+
+def committed_list(
+    file: Path, key: str, make: Callable[[dict[str, Any]], T], parts: str, root: str | os.PathLike[str] | None
+) -> list[T] | None:
+    """What a committed file of measurements lists, each made into something; None without the file or a checkout.
+
+    Args:
+        file: below the checkout.
+        key: under which the file holds its list.
+        make: makes one of an entry.
+        parts: what an entry may lack, for the message.
+        root: as above.
+
+    Raises:
+        ValueError: If the file is damaged.
+    """
     folder = project_root() if root is None else Path(root)
-    if folder is None or not (folder / FILE).is_file():
+    if folder is None or not (folder / file).is_file():
         return None
-    content = parse(folder / FILE)
-    if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get("rows"), list):
-        raise ValueError(f"{folder / FILE}: schema must be {SCHEMA}, with a list of rows")
+    content = parse(folder / file)
+    if not isinstance(content, dict) or content.get("schema") != SCHEMA or not isinstance(content.get(key), list):
+        raise ValueError(f"{folder / file}: schema must be {SCHEMA}, with a list of {key}")
     try:
-        return [
-            RealRegime(
-                row["name"],
-                Regime(row["zero_shot"], {int(k): v for k, v in row["class_means"].items()}, row["ratio"]),
-                row,
-            )
-            for row in content["rows"]
-        ]
+        return [make(given) for given in content[key]]
     except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder / FILE}: a row lacks a name, zero_shot, class_means or ratio: {error!r}") from error
+        raise ValueError(f"{folder / file}: one of {key} lacks {parts}: {error!r}") from error

@@ -56,6 +56,8 @@ class Record:
     def add(self, section: str, row: str, report: Any, **extra: Any) -> None:
         """Store the metrics of a report as one row; a row of the same name is replaced where it stands.
 
+        Standard errors of the report (see `ltnb.metrics.Report`) are stored as ``overall_se``, ``many_se``, ...
+
         Args:
             section: Table or figure that the row belongs to, e.g. `"table5"`.
             row: What was measured, e.g. `"visual"`.
@@ -66,6 +68,7 @@ class Record:
             ValueError: If an extra value is not plain, or uses the name of a metric.
         """
         values = {name: getattr(report, name, None) for name in METRICS} if report is not None else {}
+        values |= {f"{name}_se": error for name, error in getattr(report, "standard_errors", {}).items()}
         for name in extra:
             if name in values or name in ("section", "row"):
                 fail("extra", "named unlike a metric", name)

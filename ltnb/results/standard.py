@@ -52,7 +52,7 @@ def read_runs(file: str | os.PathLike[str], lesson: str) -> list[Record]:
 
 
 def collect(run_dirs: Iterable[str | os.PathLike[str]], lesson: str, destination: str | os.PathLike[str]) -> Path:
-    """Merge the records of several seeds into one file, which replaces the one that is there.
+    """Merge the records of several seeds into one file; other seeds that stand in it stay if they fit.
 
     Args:
         run_dirs: Folders with a `record.json` each (or the files themselves), one per seed, of one lesson.
@@ -60,12 +60,13 @@ def collect(run_dirs: Iterable[str | os.PathLike[str]], lesson: str, destination
         destination: The file to write, or an existing folder, in which it becomes `<lesson>.json`.
 
     Returns:
-        Path of the file.
+        Path of the file. What stood in it and differs in what is named below is gone.
 
     Raises:
         FileNotFoundError: If a folder has no record.
-        ValueError: If there is nothing to merge, a record is of another lesson, two are of one seed, or they differ in
-            profile, world, git commit or a parameter other than the seed: they could not be averaged.
+        ValueError: If the file is damaged, there is nothing to merge, a record is of another lesson, two are of one
+            seed, or they differ in profile, world, code (`ltnb._code.code_version`) or a parameter other than the seed:
+            they could not be averaged.
     """
     records = {str(folder): load_record(folder) for folder in run_dirs}
     if not records:
@@ -82,10 +83,12 @@ def collect(run_dirs: Iterable[str | os.PathLike[str]], lesson: str, destination
         differing = [name for name in mine.keys() | theirs.keys() if mine.get(name) != theirs.get(name)]
         if differing:
             raise ValueError(f"{place} and {first_place} differ in {', '.join(sorted(differing))}")
-    runs = [record.to_dict() for record in sorted(records.values(), key=lambda record: record.seed)]
     target = Path(destination)
     if target.is_dir():
         target = target / f"{lesson}.json"
+    before = read_runs(target, lesson) if target.is_file() else []
+    kept = [each for each in before if each.seed not in places and _conditions(each) == _conditions(first)]
+    runs = [record.to_dict() for record in sorted([*records.values(), *kept], key=lambda record: record.seed)]
     with replacing(target) as temporary:
         temporary.write_text(dump({"schema": SCHEMA, "lesson": lesson, "runs": runs}), encoding="utf-8")
     return target
@@ -93,7 +96,7 @@ def collect(run_dirs: Iterable[str | os.PathLike[str]], lesson: str, destination
 
 def _conditions(record: Record) -> dict[str, object]:
     """What runs must share to be averaged over seeds."""
-    code = record.environment.get("git_commit")
-    return {"profile": record.profile, "world": record.world, "git_commit": code} | {
+    code = record.environment.get("code")
+    return {"profile": record.profile, "world": record.world, "code": code} | {
         name: value for name, value in record.parameters.items() if name != "seed"
     }

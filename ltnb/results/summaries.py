@@ -1,10 +1,10 @@
-"""Published numbers, this run and the standard runs in one table."""
+"""Published numbers, the standard runs and this run in one table."""
 
 from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ltnb._optional import require
@@ -48,8 +48,13 @@ def comparison(
     standard: Sequence[Record] = (),
     reported: pd.DataFrame | None = None,
     columns: Sequence[str] = GROUPS,
+    *,
+    baseline: str | None = None,
+    names: Mapping[str, str] | None = None,
+    no_standard: str = "",
+    others: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]] | None = None,
 ) -> pd.DataFrame:
-    """Table of a section: what is published, what this run gave, and what the standard runs gave.
+    """Table of a section: what is published, what the standard runs gave, and what this run gave, side by side.
 
     Args:
         section: Table or figure, as it was given to `Record.add`.
@@ -59,34 +64,131 @@ def comparison(
             published) and a name in column `row`. Without that column, as in `ltnb.papers.reported`, a row is named by
             its `key`, or where that is empty by the column that follows.
         columns: Names of numbers.
+        baseline: Row that the others are compared with: behind every other number stands the difference, in brackets.
+            Differences can be compared across worlds, heights cannot.
+        names: Row to what a reader calls it; others are shown with spaces in the place of underscores.
+        no_standard: Where there is no standard run, a last column with this title says so; empty leaves it out.
+        others: Further measurements, each a column group: title -> row -> name of a number -> one value a seed, the
+            seeds in one order.
 
     Returns:
-        Texts, in columns `source`, `row` and `columns`; first the published rows, then this run's, then the standard
-        runs', each in their own order. Published numbers stand with up to two decimals, ours have one decimal, standard
-        ones are "mean ± sample standard deviation" over the seeds, and what does not exist is "–".
+        Texts. One line a row: first the published ones, then those that only we have. Columns in groups (a
+        `MultiIndex`): "published" (if `reported` is given), "standard, n seeds", "this run". Published numbers stand
+        with up to two decimals, ours have one, standard ones are "mean ± sample standard deviation" over the seeds
+        (differences too, paired by seed), and what does not exist is "–".
 
     Raises:
-        ValueError: If neither this run nor the standard ones have such a section.
+        ValueError: If neither this run nor the standard ones have such a section, or no row is called `baseline`.
     """
     require(["pandas"], "a table")
     import pandas as pd
 
-    rows = _row_names([record], section)
-    standard_rows = _row_names(standard, section)
-    if not rows and not standard_rows:
+    ours = list(dict.fromkeys([*_row_names([record], section), *_row_names(standard, section)]))
+    if not ours:
         known = sorted({values["section"] for each in (record, *standard) for values in each.metrics})
         raise ValueError(f"section must be one of {', '.join(known) or '(none recorded yet)'}, got {section!r}")
-    lines: list[list[str]] = []
-    if reported is not None:
-        for name, (_, published) in zip(_published_names(reported), reported.iterrows(), strict=True):
-            lines.append(["published", name, *(digits(published.get(column)) for column in columns)])
-    for row in rows:
-        lines.append(["this run", row, *(_cell(record.value(section, row, column)) for column in columns)])
-    seeds = f"standard, {len(standard)} seed{'s' if len(standard) != 1 else ''}"
-    for row in standard_rows:
-        cells = [_mean_cell([each.value(section, row, column) for each in standard]) for column in columns]
-        lines.append([seeds, row, *cells])
-    return pd.DataFrame(lines, columns=["source", "row", *columns])
+    published = _published(reported)
+    rows = list(dict.fromkeys([*published, *ours]))
+    if baseline is not None and baseline not in rows:
+        raise ValueError(f"baseline must be one of {', '.join(rows)}, got {baseline!r}")
+    groups = _sources(section, record, standard, None if reported is None else published)
+    cells = {
+        (group, column): [_cell(values, row, column, baseline, 2 if group == PUBLISHED else 1) for row in rows]
+        for group, values in groups.items()
+        for column in columns
+    }
+    for title, found in (others or {}).items():
+        values = _of_others(found)
+        for column in dict.fromkeys(name for numbers in found.values() for name in numbers):
+            cells[title, column] = [_cell(values, row, column, baseline, 1) for row in rows]
+    if no_standard and not standard:
+        cells[no_standard, ""] = [MISSING] * len(rows)
+    shown = [(names or {}).get(row, row.replace("_", " ")) for row in rows]
+    return pd.DataFrame(cells, index=pd.Index(shown, name=""))
+
+
+def gains(
+    section: str,
+    record: Record,
+    standard: Sequence[Record],
+    reported: pd.DataFrame | None,
+    column: str,
+    baseline: str,
+    others: Mapping[str, Mapping[str, Mapping[str, Sequence[float]]]] | None = None,
+) -> dict[str, dict[str, list[float]]]:
+    """What the rows of a section gain over one of them, by who measured it: the differences behind `comparison`.
+
+    Args:
+        section: Table or figure, as it was given to `Record.add`.
+        record: This run.
+        standard: The standard runs.
+        reported: Published rows, as of `comparison`; None for none.
+        column: Name of a number.
+        baseline: Row that the others are compared with.
+        others: Further measurements, as of `comparison`.
+
+    Returns:
+        Title of the source -> row -> one difference a seed, in percentage points; rows without any are left out.
+    """
+    published = _published(reported)
+    rows = dict.fromkeys([*published, *_row_names([record], section), *_row_names(standard, section)])
+    sources = _sources(section, record, standard, None if reported is None else published)
+    sources |= {title: _of_others(found) for title, found in (others or {}).items()}
+    found: dict[str, dict[str, list[float]]] = {}
+    for title, values in sources.items():
+        own = {row: _differences(values, row, column, baseline) for row in rows if row != baseline}
+        found[title] = {row: differences for row, differences in own.items() if differences}
+    return found
+
+
+PUBLISHED = "published"
+_Values = Callable[[str, str], list[Any]]
+"""Row and column -> the numbers of each seed."""
+
+
+def _of_others(found: Mapping[str, Mapping[str, Sequence[float]]]) -> _Values:
+    seeds = max((len(numbers) for columns in found.values() for numbers in columns.values()), default=0)
+    nothing = [None] * seeds
+    return lambda row, column: list(found.get(row, {}).get(column, nothing))
+
+
+def _published(reported: pd.DataFrame | None) -> dict[str, dict[Any, Any]]:
+    """Row -> its numbers by column."""
+    if reported is None:
+        return {}
+    return dict(zip(_published_names(reported), reported.to_dict("records"), strict=True))
+
+
+def _sources(
+    section: str, record: Record, standard: Sequence[Record], published: Mapping[str, Mapping[Any, Any]] | None
+) -> dict[str, _Values]:
+    """Title of a column group -> its numbers."""
+
+    def runs(records: Sequence[Record]) -> _Values:
+        return lambda row, column: [each.value(section, row, column) for each in records]
+
+    found: dict[str, _Values] = {}
+    if published is not None:
+        found[PUBLISHED] = lambda row, column: [published.get(row, {}).get(column)]
+    if standard:
+        found[f"standard, {len(standard)} seed{'s' if len(standard) != 1 else ''}"] = runs(standard)
+    return found | {"this run": runs([record])}
+
+
+def _differences(values: _Values, row: str, column: str, baseline: str) -> list[float]:
+    pairs = zip(map(_number, values(row, column)), map(_number, values(baseline, column)), strict=True)
+    return [own - other for own, other in pairs if math.isfinite(own - other)]
+
+
+def _cell(values: _Values, row: str, column: str, baseline: str | None, most: int) -> str:
+    text = _mean_cell(values(row, column), most)
+    if baseline in (None, row) or text == MISSING:
+        return text
+    mean, sd, n = _mean_sd(_differences(values, row, column, str(baseline)))
+    if not n:
+        return text
+    difference = f"{mean:+.1f}" if most < 2 or round(mean, 1) == round(mean, 2) else f"{mean:+.2f}"
+    return f"{text} ({difference}{'' if n < 2 else f' ± {sd:.1f}'})"
 
 
 def _row_names(records: Sequence[Record], section: str) -> list[str]:
@@ -124,10 +226,6 @@ def digits(value: Any, most: int = 2) -> str:
     return f"{number:.1f}" if most < 2 or round(number, 1) == number else f"{number:.{most}f}"
 
 
-def _cell(value: Any) -> str:
-    return digits(value, most=1)
-
-
-def _mean_cell(values: Sequence[Any]) -> str:
+def _mean_cell(values: Sequence[Any], most: int = 1) -> str:
     mean, sd, n = _mean_sd(values)
-    return _cell(mean) if n < 2 else f"{mean:.1f} ± {sd:.1f}"
+    return digits(mean, most) if n < 2 else f"{mean:.1f} ± {sd:.1f}"

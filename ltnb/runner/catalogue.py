@@ -2,8 +2,9 @@
 
 papermill itself only warns about a parameter that a notebook does not have, and takes a value of any type.
 
-A profile is a small YAML file with two keys: ``seeds`` is a list of whole numbers; ``lessons`` maps a lesson's name to
-the parameters that differ from the notebook's own, ``{}`` for none. ``profiles/quick.yaml`` is the shortest example.
+A profile is a small YAML file: ``seeds`` is a list of whole numbers; ``lessons`` maps a lesson's name to the parameters
+that differ from the notebook's own, ``{}`` for none; ``seeds_of`` gives some of the lessons seeds of their own.
+``profiles/quick.yaml`` is the shortest example.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import ast
 import json
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
+from ltnb._literals import literal_assignments
 from ltnb._project import project_root
 
 __all__ = ["Profile", "builtin_profiles", "check_overrides", "check_seeds", "find_lesson", "lesson_paths"]
@@ -25,11 +27,15 @@ __all__ += ["load_profile", "parse_text", "read_parameters", "unknown"]
 
 @dataclass(frozen=True)
 class Profile:
-    """Its name (the folder under ``runs/``), its seeds, and lesson name to the parameters that differ there."""
+    """Its name (the folder under ``runs/``), its seeds, and lesson name to the parameters that differ there.
+
+    ``seeds_of`` holds the seeds of those lessons that have their own.
+    """
 
     name: str
     seeds: tuple[int, ...]
     lessons: Mapping[str, Mapping[str, Any]]
+    seeds_of: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def unknown(what: str, name: object, known: Iterable[str], there: str = "it has") -> ValueError:
@@ -66,18 +72,11 @@ def read_parameters(path: Path) -> dict[str, Any]:
     if len(tagged) != 1 or tagged[0].get("cell_type") != "code":
         raise ValueError(f"{path.name} needs exactly one code cell tagged 'parameters', it has {len(tagged)}")
     try:
-        statements = ast.parse("".join(tagged[0]["source"])).body
+        return literal_assignments("".join(tagged[0]["source"]))
     except SyntaxError as error:
         raise ValueError(f"{path.name}: the parameters cell is not Python: {error}") from None
-    parameters = {}
-    for line in statements:
-        match line:
-            case ast.Assign([ast.Name(name)], value) | ast.AnnAssign(ast.Name(name), value=ast.expr() as value):
-                with suppress(ValueError):
-                    parameters[name] = ast.literal_eval(value)
-                    continue
-        raise ValueError(f"{path.name}: a parameters cell holds 'name = literal' only, not: {ast.unparse(line)}")
-    return parameters
+    except ValueError as error:
+        raise ValueError(f"{path.name}: a parameters cell holds 'name = literal' only, not: {error}") from None
 
 
 def check_overrides(lesson: str, defaults: Mapping[str, Any], overrides: Mapping[str, Any]) -> dict[str, Any]:
@@ -121,13 +120,20 @@ def load_profile(name: str) -> Profile:
     if not isinstance(content, dict) or not isinstance(content.get("lessons"), dict):
         raise ValueError(f"{path.name} is not a profile: it needs 'lessons', a mapping of lesson to parameters")
     for key in content:
-        if key not in ("seeds", "lessons"):
-            raise unknown(f"{path.name}: unknown key", key, ("seeds", "lessons"))
+        if key not in ("seeds", "seeds_of", "lessons"):
+            raise unknown(f"{path.name}: unknown key", key, ("seeds", "seeds_of", "lessons"))
     lessons = {str(lesson): parameters or {} for lesson, parameters in content["lessons"].items()}
     for lesson, parameters in lessons.items():
         if not isinstance(parameters, dict):
             raise ValueError(f"{path.name}: the parameters of {lesson!r} must be a mapping, got {parameters!r}")
-    return Profile(path.stem, check_seeds(content.get("seeds", [0])), lessons)
+    own = content.get("seeds_of", {})
+    if not isinstance(own, dict):
+        raise ValueError(f"{path.name}: 'seeds_of' must be a mapping of lesson to seeds, got {own!r}")
+    for lesson in own:
+        if lesson not in lessons:
+            raise unknown(f"{path.name}: 'seeds_of' names a lesson that is not in it:", lesson, lessons)
+    own = {lesson: check_seeds(seeds) for lesson, seeds in own.items()}
+    return Profile(path.stem, check_seeds(content.get("seeds", [0])), lessons, own)
 
 
 def check_seeds(seeds: Any) -> tuple[int, ...]:

@@ -7,11 +7,11 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
 
+from ltnb._code import package_hashes
 from ltnb._files import sha256_of
 from ltnb._project import project_root
 from ltnb.data.locate import MissingDataError, find_folder, stamp
@@ -21,9 +21,6 @@ from ltnb.runner.catalogue import Profile, check_overrides, find_lesson, read_pa
 
 __all__ = ["Task", "file_hash", "plan", "plan_one"]
 
-PACKAGE = Path(__file__).resolve().parents[1]
-# what a lesson's numbers do not depend on
-_NOT_HASHED = {"runner", "cli.py", "__main__.py", "__pycache__"}
 _LIBRARIES = (
     *("torch", "numpy", "open_clip_torch", "scikit-learn", "torchvision", "timm", "accelerate", "transformers"),
     *("tokenizers", "pillow", "pillow-heif", "pillow-avif-plugin", "pillow-jxl-plugin"),  # which pictures can be read
@@ -68,7 +65,7 @@ def plan(profile: Profile, runs_dir: Path, only: Sequence[str] = (), seeds: Sequ
             raise unknown(f"profile {profile.name} has no lesson", name, profile.lessons)
     tasks, given = [], dict[str, str]()
     for lesson in [name for name in profile.lessons if name in only or not only]:
-        for seed in seeds or profile.seeds:
+        for seed in seeds or profile.seeds_of.get(lesson, profile.seeds):
             task = plan_one(lesson, {**profile.lessons[lesson], "seed": seed}, runs_dir / profile.name)
             if (other := given.setdefault(task.lesson, lesson)) != lesson:
                 both = f"{other!r} and {lesson!r}"
@@ -140,7 +137,7 @@ def _key(notebook: Path, defaults: Mapping[str, Any], parameters: Mapping[str, A
         "environment": {name: value for name, value in os.environ.items() if name.startswith(_VARIABLES)},
         "no GPU to be seen": os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"),
         "records": shown,
-        "package": _package(),
+        "package": package_hashes(),
         "versions": {name: [found.version for found in distributions(name=name)] for name in _LIBRARIES},
     }
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
@@ -164,10 +161,3 @@ def _stamp(value: Any) -> Any:
 def file_hash(path: Path) -> str | None:
     """SHA-256 of a file, None where there is none."""
     return sha256_of(path) if path.is_file() else None
-
-
-@cache
-def _package() -> dict[str, str | None]:
-    """File to hash, for all of the package that a lesson's numbers can depend on."""
-    paths = {path.relative_to(PACKAGE): path for path in PACKAGE.rglob("*")}
-    return {name.as_posix(): file_hash(path) for name, path in paths.items() if not set(name.parts) & _NOT_HASHED}

@@ -1,6 +1,7 @@
 """The one training loop of the lessons: batches, schedule, mixed precision, best epoch and resume, on `accelerate`."""
 
 from ltnb.training.cost import Energy, StepCost, measured_energy, step_cost
+from ltnb.training.exact import fit_exactly
 from ltnb.training.history import History
 from ltnb.training.loop import fit
 from ltnb.training.optimisation import make_optimizer, scheduled_lr
@@ -13,6 +14,7 @@ __all__ = [
     "StepCost",
     "TensorSource",
     "fit",
+    "fit_exactly",
     "fit_linear_probe",
     "make_optimizer",
     "measured_energy",

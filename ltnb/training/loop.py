@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
@@ -39,6 +39,7 @@ def fit(
     optimizer: OptimizerName = "sgd",
     momentum: float = 0.9,
     weight_decay: float = 0.0,
+    lr_scale: Mapping[str, float] | None = None,
     warmup: float = 0.0,
     schedule: ScheduleName = "cosine",
     max_grad_norm: float | None = None,
@@ -75,6 +76,7 @@ def fit(
         optimizer: ``"sgd"`` or ``"adamw"``, see `make_optimizer`.
         momentum: Of SGD.
         weight_decay: See `make_optimizer`.
+        lr_scale: Beginning of a parameter's name -> factor on its learning rate, see `make_optimizer`.
         warmup: Fraction of all steps with a linearly rising rate, in [0, 1), see `scheduled_lr`.
         schedule: ``"cosine"`` or ``"constant"``, laid over the steps that are really taken.
         max_grad_norm: Clip the global gradient norm to this.
@@ -131,7 +133,7 @@ def fit(
     accelerator = _accelerator()
     if accelerator.num_processes > 1:
         model.to(accelerator.device)
-    optimiser = make_optimizer(model, optimizer, lr, momentum, weight_decay)
+    optimiser = make_optimizer(model, optimizer, lr, momentum, weight_decay, lr_scale)
     trainable = [p for group in optimiser.param_groups for p in group["params"]]
     device = trainable[0].device
     batches = EpochBatches(source, sampler, settings.batch_size, settings.seed)
@@ -144,7 +146,11 @@ def fit(
     identity: dict[str, Any] = {}
     if checkpoint is not None:
         identity = asdict(settings) | {"validate": validate is not None, "data": batches.identity()}
-        identity |= {"model": repr(model), "initial_weights": fingerprint(model.state_dict().values())}
+        identity |= {
+            "lr_scale": dict(lr_scale or {}),
+            "model": repr(model),
+            "initial_weights": fingerprint(model.state_dict().values()),
+        }
         identity |= {"trainable": [name for name, p in model.named_parameters() if p.requires_grad]}
         stored = load_checkpoint(checkpoint, identity)
         if stored is not None:
@@ -172,7 +178,7 @@ def fit(
             try:
                 for step, batch in enumerate(loader, start=done):
                     for group in optimiser.param_groups:
-                        group["lr"] = settings.lr_at(step, total_steps)
+                        group["lr"] = group["lr_scale"] * settings.lr_at(step, total_steps)
                     loss = step_loss(batch)
                     log.add(loss.detach(), epoch)
                     optimiser.zero_grad(set_to_none=True)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Literal, get_args
 
 import torch
 from torch import nn
 
-from ltnb._checks import check_choice
+from ltnb._checks import check_choice, check_number, fail
 
 OptimizerName = Literal["sgd", "adamw"]
 ScheduleName = Literal["cosine", "constant"]
@@ -51,7 +52,12 @@ def scheduled_lr(
 
 
 def make_optimizer(
-    model: nn.Module, name: OptimizerName, lr: float, momentum: float = 0.9, weight_decay: float = 0.0
+    model: nn.Module,
+    name: OptimizerName,
+    lr: float,
+    momentum: float = 0.9,
+    weight_decay: float = 0.0,
+    lr_scale: Mapping[str, float] | None = None,
 ) -> torch.optim.Optimizer:
     """Make SGD or AdamW over the parameters that require a gradient.
 
@@ -64,22 +70,34 @@ def make_optimizer(
         lr: Learning rate.
         momentum: Of SGD.
         weight_decay: L2 (SGD) or decoupled (AdamW) decay.
+        lr_scale: Beginning of a parameter's name -> factor on its learning rate; the longest that fits counts, and a
+            parameter that none fits has factor 1. Groups of the optimiser hold it as ``"lr_scale"``.
 
     Returns:
         The optimiser.
 
     Raises:
-        ValueError: If the model has nothing to train, or the name is neither of the two.
+        ValueError: If the model has nothing to train, the name is neither of the two, a factor is negative, or no
+            parameter to train has a name that begins so.
     """
     check_choice(name, "name", OPTIMIZERS)
-    trainable = [p for p in model.parameters() if p.requires_grad]
+    trainable = {key: p for key, p in model.named_parameters() if p.requires_grad}
     if not trainable:
         raise ValueError(f"model must have a parameter that requires a gradient, {type(model).__name__} has none")
-    fused = all(p.device.type in ("cpu", "cuda") for p in trainable)
-    if name == "sgd":
-        return torch.optim.SGD(trainable, lr=lr, momentum=momentum, weight_decay=weight_decay, fused=fused)
+    scales = {prefix: check_number(scale, f"lr_scale[{prefix!r}]", 0.0) for prefix, scale in (lr_scale or {}).items()}
+    for prefix in scales:
+        if not any(key.startswith(prefix) for key in trainable):
+            fail("lr_scale", f"of parameters that are trained ({', '.join(list(trainable)[:8])}, ...)", repr(prefix))
+    by_kind: dict[tuple[float, bool], list[nn.Parameter]] = {}
+    for key, p in trainable.items():
+        longest = max((prefix for prefix in scales if key.startswith(prefix)), key=len, default=None)
+        decays = name == "sgd" or p.ndim >= 2
+        by_kind.setdefault((1.0 if longest is None else scales[longest], decays), []).append(p)
     groups = [
-        {"params": [p for p in trainable if p.ndim >= 2], "weight_decay": weight_decay},
-        {"params": [p for p in trainable if p.ndim < 2], "weight_decay": 0.0},
+        {"params": part, "lr": lr * scale, "lr_scale": scale, "weight_decay": weight_decay if decays else 0.0}
+        for (scale, decays), part in sorted(by_kind.items(), key=lambda item: (item[0][0], not item[0][1]))
     ]
-    return torch.optim.AdamW([group for group in groups if group["params"]], lr=lr, fused=fused)
+    fused = all(p.device.type in ("cpu", "cuda") for p in trainable.values())
+    if name == "sgd":
+        return torch.optim.SGD(groups, lr=lr, momentum=momentum, fused=fused)
+    return torch.optim.AdamW(groups, lr=lr, fused=fused)
