@@ -38,7 +38,7 @@ import torch.nn.functional as F  # noqa: N812
 from ltnb._files import replacing, sha256_of
 from ltnb.data import FeatureData, load_features
 from ltnb.results import environment
-from ltnb.results.real_stages import SCHEMA
+from ltnb.results.real import SCHEMA
 from ltnb.stages import ADAPTER, LANGUAGE, LINEAR, ROWS, Bench, balanced_subset, needs, report
 
 METRICS = ("overall", "many", "medium", "few")

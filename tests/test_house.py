@@ -251,6 +251,17 @@ def test_every_import_of_the_package_is_declared():
     assert not undeclared
 
 
+def test_what_benchmarks_take_from_the_package_is_there():
+    """Benchmarks are run by nobody else: a name that a move of code took away must be missed here."""
+    missing = []
+    for path in sorted((ROOT / "benchmarks").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "ltnb":
+                module = importlib.import_module(node.module)
+                missing += [f"{path.name}: {node.module}.{n.name}" for n in node.names if not hasattr(module, n.name)]
+    assert not missing
+
+
 def test_the_example_of_the_readme_runs():
     import torch
 

@@ -105,9 +105,8 @@ class Lesson:
         from ltnb.results import gains
 
         published = _published(paper, metrics)
-        found = {
-            m: gains(section, self.record, self.standard, published, m, baseline, others=_real(real)) for m in metrics
-        }
+        others = _real(real)
+        found = {m: gains(section, self.record, self.standard, published, m, baseline, others=others) for m in metrics}
         if names is not None:
             found = {m: {source: _named(rows, names) for source, rows in by.items()} for m, by in found.items()}
         rows = {row for by in found.values() for measured in by.values() for row in measured}

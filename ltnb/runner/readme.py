@@ -91,8 +91,12 @@ def _methods(lesson: str, runs: Sequence[Record]) -> str:
 
 
 def _claims(lesson: str, found: Sequence[Verdict]) -> list[str]:
-    return [
-        f"| [{each.claim.id}](notebooks/{lesson}.ipynb) {each.claim.statement} ({each.claim.source}) "
-        f"| {each.claim.published_difference:+.1f} | {each.interval} | {each.words} |".replace("+nan", "–")
-        for each in found
-    ]
+    from ltnb.lesson.claims import Finding
+
+    lines = []
+    for each in found:
+        cells = Finding(each, None, None, None).cells()
+        shown = (cells["paper"], cells["standard runs"], cells["verdict"])
+        what = f"[{cells['claim']}](notebooks/{lesson}.ipynb) {cells['statement']} ({each.claim.source})"
+        lines.append(f"| {what} | {' | '.join(shown)} |")
+    return lines

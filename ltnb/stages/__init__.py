@@ -4,8 +4,9 @@
 second stages of imbalanced learning, BALLAD's adapter, nearest means and neighbours, VL-LTR's head. Rows of one kind
 are trained with one recipe (`ltnb.stages.recipes`), so that they differ in what their names say and in nothing else.
 
-With an encoder at hand, `encode`, `fit_decoder`, `finetune` and `second_stage` are what lesson ``01_ivlm`` puts on all
-tokens of the tower, or does to the tower itself, and `tune_pair` and `tune_tower` train the towers of ``03_vl_ltr``.
+With an encoder at hand, `encode_layers`, `fit_decoder`, `finetune` and `second_stage` are what lesson ``01_ivlm`` puts
+on all tokens of the tower, or does to the tower itself, and `tune_pair` and `tune_tower` train the towers of
+``03_vl_ltr``.
 """
 
 from ltnb.stages.bench import Bench

@@ -24,7 +24,7 @@ def training_costs(
     """Seconds, memory and, where a counter can be read, energy of a step, frozen tower included.
 
     Args:
-        encoded: what `ltnb.stages.encode` gives; its tower stays as it is.
+        encoded: what `ltnb.stages.encode_layers` gives; its tower stays as it is.
         batch_size: pictures in a step.
         repeats: steps that are timed; one more is run before them.
         seed: of CoOp's context.
