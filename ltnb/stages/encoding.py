@@ -20,12 +20,10 @@ def encode(backbone: Backbone, data: LongTailData, templates: str | Sequence[str
         data: see `ltnb.data.load`.
         templates: one template, or several whose text features are averaged, see `ltnb.clip.zero_shot_weights`.
     """
-    from ltnb.clip import extract_features, zero_shot_weights
+    from ltnb.clip import PARTS, embed, zero_shot_weights
 
-    found: dict[str, Any] = {}
-    for split in ("train", "val", "test"):
-        features = extract_features(backbone, getattr(data, split))
-        found |= {f"{split}_x": features.x.cpu(), f"{split}_y": features.y.cpu()}
+    seen = embed(backbone, data, [])
+    found: dict[str, Any] = {f"{part}_{k}": getattr(getattr(seen, part), k) for part in PARTS for k in "xy"}
     texts = zero_shot_weights(backbone, data.class_names, templates).cpu()
     of_classes: dict[str, Any] = {"class_names": data.class_names, "class_counts": data.class_counts}
     return FeatureData(**found, text_x=texts, **of_classes, unit_norm=False)

@@ -14,20 +14,21 @@ from functools import partial
 from typing import Any
 
 import torch
+import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
 from ltnb._checks import check_choice, check_integer, check_number
 from ltnb.clip import Backbone, ImageSource, extract_features, extract_layers
 from ltnb.clip.precision import arithmetic
 from ltnb.data import FeatureData, LongTailData
-from ltnb.heads import MARC, DisAlign, LearnableWeightScaling, TokenDecoder, reinitialized
-from ltnb.losses import GeneralizedReweightLoss
+from ltnb.heads import TokenDecoder, reinitialized
 from ltnb.metrics import Report, evaluate
 from ltnb.samplers import BalancedSampler
+from ltnb.stages.pairs import weights
+from ltnb.stages.second import ADJUSTERS, BALANCED, Loss, adjuster
 from ltnb.training import History, TensorSource, fit
 from ltnb.training.optimisation import Precision
 
-Loss = Callable[[Tensor, Tensor], Tensor]
 SPLITS = ("train", "test")
 
 
@@ -250,20 +251,17 @@ def finetune(
     """
     for name in splits:
         check_choice(name, "splits", SPLITS)
-    model, before = encoded.model, copy.deepcopy(encoded.model.state_dict())
+    model = encoded.model
     width = encoded.train.pooled.shape[1]
     classifier = reinitialized(nn.Linear(width, encoded.num_classes), seed=seed).to(model.device)
-    model.set_trainable(image=True, text=False)
-    try:
+    with weights(model):
+        model.set_trainable(image=True, text=False)
         whole = nn.ModuleList([model, classifier])
         objective = _objective(loss, model.device, lambda whole, x: whole[1](whole[0].encode_pooled(x)))
         rates, pictures = {"1.": classifier_rate}, ImageSource(model, encoded.data.train)
         history = fit(whole, objective, pictures, lr_scale=rates, seed=seed, **recipe)
         pooled = partial(extract_features, model, layer="pooled")
         z = {name: pooled(getattr(encoded.data, name)).x for name in splits}
-    finally:
-        model.load_state_dict(before)
-        model.set_trainable(image=False, text=False)
     return FirstStage(classifier.cpu().requires_grad_(False), z, history)
 
 
@@ -289,16 +287,13 @@ def second_stage(
     Raises:
         ValueError: an unknown row, or a setting that `ltnb.training.fit` refuses.
     """
-    heads: dict[str, Callable[[], nn.Module]] = {
-        "crt": lambda: reinitialized(stage.classifier, seed=seed + 1),
-        "lws": lambda: LearnableWeightScaling(stage.classifier),
-        "disalign": lambda: DisAlign(stage.classifier, seed=seed),
-        "marc": lambda: MARC(stage.classifier),
-    }
-    head = heads[check_choice(row, "row", tuple(heads))]()
-    balanced = row in ("crt", "lws")
-    loss: Loss = nn.CrossEntropyLoss() if balanced else GeneralizedReweightLoss(class_counts, exponent=1.2)
-    sampler = BalancedSampler(labels, "class" if balanced else "instance", seed=seed)
+    head: nn.Module
+    loss: Loss
+    if check_choice(row, "row", ("crt", *ADJUSTERS)) == "crt":
+        head, loss, strategy = reinitialized(stage.classifier, seed=seed + 1), F.cross_entropy, BALANCED
+    else:
+        head, loss, strategy = adjuster(row, stage.classifier, class_counts, seed)
+    sampler = BalancedSampler(labels, strategy, seed=seed)
     objective = _objective(loss, torch.device("cpu"), lambda head, z: head(z))
     fit(head, objective, TensorSource(stage.z["train"], labels), sampler=sampler, seed=seed, **recipe)
     with torch.no_grad():

@@ -57,9 +57,9 @@ ROWS: dict[str, Row] = {
     ),
     "tau": Row("probe, tau-normalised", second.tau_normalized, "adjustment", ("vl_ltr/table1", "tau")),
     "crt": Row("cRT", second.crt, "second stage", ("ivlm/table1", "crt"), counts=True),
-    "lws": Row("LWS", second.lws, "second stage", ("ivlm/table1", "lws")),
-    "disalign": Row("DisAlign", second.disalign, "second stage", ("ivlm/table1", "disalign")),
-    "marc": Row("MARC", second.marc, "second stage", ("ivlm/table1", "marc")),
+    "lws": Row("LWS", second.bent, "second stage", ("ivlm/table1", "lws")),
+    "disalign": Row("DisAlign", second.bent, "second stage", ("ivlm/table1", "disalign")),
+    "marc": Row("MARC", second.bent, "second stage", ("ivlm/table1", "marc")),
     "adapter_instance": Row(
         "adapter, samples as they are",
         adapter.adapter,
